@@ -1,2 +1,7 @@
-//! x
-fn main(){}
+//! The command line, nothing else.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    spendgate::cli::main()
+}

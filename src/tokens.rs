@@ -1,5 +1,7 @@
 //! Tokens: the custom API keys that an account hands out, and the secrets that stand for them.
 
+pub mod fields;
+mod names;
 mod secret;
 
 pub use secret::{Secret, SecretForm, SecretHash, SecretKind};

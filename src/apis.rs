@@ -1,0 +1,250 @@
+//! The providers' APIs: what a request asks for, what its answer consumed, and how an error looks to the SDK that called.
+//!
+//! An [`Api`] knows the operations below a mount. An [`Operation`] turns a request into an [`Ask`] (the model and the most it can
+//! consume) and makes the [`Meter`] that reads the provider's answer while it passes. Nothing here knows prices or balances, or
+//! speaks to anyone: bytes in, bytes and numbers out.
+
+use ::http::{HeaderMap, HeaderName, HeaderValue, Method};
+use bytes::Bytes;
+
+use crate::config::ApiKind;
+use crate::money::Usd;
+use crate::prices::{Bound, Usage};
+use crate::sandbox::{Faults, Simulated};
+
+pub mod http;
+mod json;
+pub mod openai;
+mod pass_meter;
+mod refusal;
+mod splice;
+mod sse;
+
+pub use refusal::{BudgetBody, Refusal, RefusalKind};
+
+use splice::Edits;
+
+/// A request as an operation sees it.
+#[derive(Clone, Copy, Debug)]
+pub struct RequestView<'a> {
+    /// Its method.
+    pub method: &'a Method,
+    /// The path below the mount, without a leading slash: `chat/completions`.
+    pub path: &'a str,
+    /// Its headers.
+    pub headers: &'a HeaderMap,
+    /// Its body, decoded where it came compressed.
+    pub body: &'a Bytes,
+}
+
+/// How an operation is paid for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Billing {
+    /// By what it consumes; see [`Measured::usage`].
+    Tokens,
+    /// By the call, or by what the provider reports: the route says.
+    PerRequest,
+    /// Not at all.
+    Free,
+}
+
+/// One operation of an API.
+pub trait Operation: Send + Sync + 'static {
+    /// Its name: `chat.completions`.
+    fn name(&self) -> &'static str;
+
+    /// Its key in reports: `text__chat`.
+    fn feature(&self) -> &'static str;
+
+    /// How it is paid for.
+    fn billing(&self) -> Billing;
+
+    /// Reads what the request asks for, in one scan of the body.
+    ///
+    /// # Errors
+    /// [`AskError`] for a body that cannot be priced.
+    fn ask(&self, request: &RequestView<'_>) -> Result<Ask, AskError>;
+
+    /// Reads the body of the provider's answer to `ask`: events where it is `streamed`.
+    fn meter(&self, ask: &Ask, streamed: bool) -> Box<dyn Meter>;
+
+    /// The answer that a sandbox token gets; `models` are the ids that a list shows.
+    fn simulate(&self, request: &RequestView<'_>, faults: &Faults, models: &mut dyn Iterator<Item = &str>) -> Simulated;
+
+    /// Whether the answer is a list of models, which shows only those that the caller may use.
+    fn lists_models(&self) -> bool {
+        false
+    }
+
+    /// The output limit that the provider applies where the request sets none and it is not the model's own.
+    fn default_output(&self) -> Option<u64> {
+        None
+    }
+}
+
+/// What a client asks for.
+#[derive(Clone, Debug)]
+pub struct Ask {
+    /// The model as the client names it. Empty where the operation has none.
+    pub model: String,
+    /// The most that it can consume.
+    pub bound: Bound,
+    /// True when the answer is a stream of events.
+    pub stream: bool,
+    /// The service tier asked for.
+    pub service_tier: Option<String>,
+    /// The client itself asked for the usage at the end of a stream.
+    pub(crate) asked_usage: bool,
+    /// What changes in the body on its way to the provider.
+    pub(crate) edits: Edits,
+}
+
+/// Why a request cannot be priced.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct AskError {
+    /// The member that is to blame.
+    pub param: Option<String>,
+    /// What is wrong, and what would be right.
+    pub message: String,
+    /// Whose fault it is.
+    pub kind: AskErrorKind,
+}
+
+/// Whose fault a refused request is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AskErrorKind {
+    /// The body is malformed.
+    Invalid,
+    /// The provider would take it; the gateway cannot bound what it costs.
+    Unsupported,
+}
+
+/// Reads a provider's answer while it passes.
+pub trait Meter: Send {
+    /// Takes a chunk of the provider's body and pushes what may go to the client now.
+    fn chunk(&mut self, chunk: Bytes, pass: &mut Vec<Bytes>);
+
+    /// The provider's body ended. Pushes what is left and is not kept back for [`Meter::take_held`].
+    fn end(&mut self, pass: &mut Vec<Bytes>);
+
+    /// True once the API's own last event has been seen, or, not streamed, the whole body: what is left to send is in
+    /// [`Meter::take_held`].
+    fn terminal(&self) -> bool;
+
+    /// The bytes that were kept back until the charge is durable.
+    fn take_held(&mut self) -> Vec<Bytes>;
+
+    /// What has been measured so far.
+    fn measured(&self) -> Measured;
+}
+
+/// What a meter knows.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Measured {
+    /// What the provider reported. None where it is missing or absurd.
+    pub usage: Option<Usage>,
+    /// It reported something that cannot be: negative, fractional or beyond belief.
+    pub absurd: bool,
+    /// The service tier that served the request.
+    pub service_tier: Option<String>,
+    /// The model that served the request.
+    pub model: Option<String>,
+    /// At least as many tokens as the output that was seen: for answers that were cut. Reasoning that the provider keeps to itself
+    /// is not in it.
+    pub served_output: u64,
+    /// The API's own end was seen.
+    pub complete: bool,
+    /// The cost in the provider's own words, where the route says where it stands.
+    pub reported_cost: Option<Usd>,
+}
+
+/// An operation that is not there.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct NoOperation {
+    /// What it is and why it is refused, or the right path.
+    pub message: String,
+}
+
+/// A provider's API.
+pub trait Api: std::fmt::Debug + Send + Sync + 'static {
+    /// Its name in routes.toml.
+    fn name(&self) -> &'static str;
+
+    /// The operation at a path below the mount.
+    ///
+    /// # Errors
+    /// [`NoOperation`] where it is unknown, or known and not available.
+    fn operation(&self, method: &Method, path: &str) -> Result<&'static dyn Operation, NoOperation>;
+
+    /// The path for the upstream, whose base path is `base` (without a slash at its end). `path` is the request's whole path.
+    fn upstream_path(&self, base: &str, request: &RequestView<'_>, path: &str) -> String;
+
+    /// Whether a parameter of the query goes to the provider.
+    fn passes_query(&self, parameter: &str) -> bool;
+
+    /// Puts the provider's key (the bare key, as it stands in the settings) where the API wants it.
+    fn put_key(&self, headers: &mut HeaderMap, key: &HeaderValue);
+
+    /// Whether a header of the request goes to the provider.
+    fn passes_request_header(&self, name: &HeaderName) -> bool;
+
+    /// Whether a header of the answer goes to the client.
+    fn passes_response_header(&self, name: &HeaderName) -> bool;
+
+    /// A refusal as JSON in the API's own shape.
+    fn refusal_body(&self, refusal: &Refusal, request_id: Option<&str>) -> Bytes;
+}
+
+/// The API that a route speaks.
+#[must_use]
+pub fn of(kind: ApiKind) -> &'static dyn Api {
+    match kind {
+        ApiKind::OpenAi => &openai::OpenAi,
+        ApiKind::Http => &http::Http,
+    }
+}
+
+/// Whose shape an error takes where no route tells.
+#[must_use]
+pub fn fallback() -> &'static dyn Api {
+    &openai::OpenAi
+}
+
+// === impl Ask ===
+
+impl Ask {
+    /// The body for the provider: the client's own bytes with the output limit set where one is given, and usage asked for on a
+    /// stream. The same `Bytes` where nothing changes.
+    #[must_use]
+    pub fn upstream_body(&self, body: &Bytes, output_limit: Option<u64>) -> Bytes {
+        self.edits.apply(body, output_limit)
+    }
+
+    /// Whether [`Ask::upstream_body`] can set an output limit.
+    #[must_use]
+    pub fn clampable(&self) -> bool {
+        self.edits.has_limit()
+    }
+}
+
+// === impl AskError ===
+
+impl AskError {
+    /// The body is malformed.
+    pub(crate) fn invalid(param: impl Into<Option<&'static str>>, message: impl Into<String>) -> Self {
+        Self { param: param.into().map(str::to_owned), message: message.into(), kind: AskErrorKind::Invalid }
+    }
+
+    /// The gateway cannot bound what `param` costs.
+    pub(crate) fn unsupported(param: impl Into<String>, message: impl Into<String>) -> Self {
+        Self { param: Some(param.into()), message: message.into(), kind: AskErrorKind::Unsupported }
+    }
+}
+
+impl From<json::JsonError> for AskError {
+    fn from(error: json::JsonError) -> Self {
+        Self::invalid(None, error.to_string())
+    }
+}

@@ -1,0 +1,110 @@
+//! `api = "http"`: any other API, paid for by the call or by what its provider reports. Nothing of it is read but that report.
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
+
+use super::pass_meter::{self, PassMeter};
+use super::{Api, Ask, AskError, Billing, Meter, NoOperation, Operation, Refusal, RequestView, openai};
+use crate::money::Usd;
+use crate::prices::Bound;
+use crate::sandbox::{self, Faults, Simulated, SimulatedOperation};
+
+/// Any HTTP API.
+#[derive(Clone, Copy, Debug)]
+pub struct Http;
+
+/// Its one operation.
+#[derive(Clone, Copy, Debug)]
+struct Call;
+
+impl Api for Http {
+    fn name(&self) -> &'static str {
+        "http"
+    }
+
+    fn operation(&self, _method: &Method, _path: &str) -> Result<&'static dyn Operation, NoOperation> {
+        Ok(&Call)
+    }
+
+    fn upstream_path(&self, base: &str, _request: &RequestView<'_>, path: &str) -> String {
+        format!("{base}{path}")
+    }
+
+    fn passes_query(&self, _parameter: &str) -> bool {
+        true
+    }
+
+    fn put_key(&self, headers: &mut HeaderMap, key: &HeaderValue) {
+        openai::put_bearer(headers, key);
+    }
+
+    fn passes_request_header(&self, name: &HeaderName) -> bool {
+        matches!(name.as_str(), "accept" | "accept-language" | "content-type" | "user-agent")
+    }
+
+    fn passes_response_header(&self, name: &HeaderName) -> bool {
+        matches!(
+            name.as_str(),
+            "content-type"
+                | "content-disposition"
+                | "content-language"
+                | "cache-control"
+                | "etag"
+                | "last-modified"
+                | "request-id"
+                | "retry-after"
+                | "x-request-id"
+        )
+    }
+
+    fn refusal_body(&self, refusal: &Refusal, request_id: Option<&str>) -> Bytes {
+        openai::refusal_body(refusal, request_id)
+    }
+}
+
+impl Operation for Call {
+    fn name(&self) -> &'static str {
+        "http"
+    }
+
+    fn feature(&self) -> &'static str {
+        "http__call"
+    }
+
+    fn billing(&self) -> Billing {
+        Billing::PerRequest
+    }
+
+    fn ask(&self, request: &RequestView<'_>) -> Result<Ask, AskError> {
+        let streams = |accept: &HeaderValue| accept.to_str().is_ok_and(|accept| accept.to_ascii_lowercase().contains("text/event-stream"));
+        Ok(Ask {
+            model: String::new(),
+            bound: Bound { choices: 1, ..Bound::default() },
+            stream: request.headers.get(http::header::ACCEPT).is_some_and(streams),
+            service_tier: None,
+            asked_usage: false,
+            edits: super::Edits::default(),
+        })
+    }
+
+    fn meter(&self, _ask: &Ask, streamed: bool) -> Box<dyn Meter> {
+        Box::new(PassMeter::new(streamed, None))
+    }
+
+    fn simulate(&self, request: &RequestView<'_>, faults: &Faults, models: &mut dyn Iterator<Item = &str>) -> Simulated {
+        sandbox::simulate(SimulatedOperation::Http, request.body, faults, models)
+    }
+}
+
+/// A meter for a route whose provider reports the cost in its JSON answer, at a JSON pointer such as `/cost`: the amount is in
+/// [`Measured::reported_cost`](super::Measured::reported_cost).
+#[must_use]
+pub fn reported_cost_meter(streamed: bool, pointer: &str) -> Box<dyn Meter> {
+    Box::new(PassMeter::new(streamed, Some(pointer.to_owned())))
+}
+
+/// The cost that a provider reports in a header. None when it is not an amount, negative, or more than can be counted.
+#[must_use]
+pub fn reported_cost_header(value: &HeaderValue) -> Option<Usd> {
+    pass_meter::amount(value.to_str().ok()?)
+}

@@ -1,0 +1,270 @@
+//! `routes.toml`: which path takes which API to which upstream, at what price.
+
+mod parse;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::header::{HeaderName, HeaderValue};
+
+use crate::diagnostic::Diagnostic;
+use crate::money::Usd;
+use crate::prices::Rates;
+
+use super::Environment;
+
+/// The routes built into the binary: what runs where no file is given.
+pub(super) const BUILTIN_ROUTES: &str = include_str!("../../config/routes.toml");
+
+/// The route table. First match wins.
+#[derive(Debug)]
+pub struct Routes {
+    routes: Vec<Arc<Route>>,
+    upstreams: BTreeMap<String, Arc<Upstream>>,
+}
+
+/// One `[[routes]]` table.
+#[derive(Debug)]
+pub struct Route {
+    /// Which paths it takes.
+    pub path: RoutePath,
+    /// The API that its requests speak.
+    pub api: ApiKind,
+    /// Where they go.
+    pub upstream: Arc<Upstream>,
+    /// Only these models, where there are any: patterns with `*`.
+    pub models: Option<Vec<String>>,
+    /// Whether the output limit may be lowered to what the balance buys.
+    pub clamp: bool,
+    /// What happens to the provider's answer when the client hangs up.
+    pub on_disconnect: OnDisconnect,
+    /// What a request costs whose end nobody knows.
+    pub on_uncertain: OnUncertain,
+    /// A price that overrides the price book.
+    pub price: Option<RoutePrice>,
+    /// Output tokens below which a request is not worth sending.
+    pub min_output: u64,
+    /// The output limit assumed where neither the client nor the price book names one.
+    pub default_max_output: Option<u64>,
+    /// Whether streams end with a comment that tells the cost.
+    pub stream_cost_comment: bool,
+    /// The report's key for `http` routes.
+    pub feature: String,
+}
+
+/// Which paths a route takes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RoutePath {
+    /// One exact path.
+    Exact(String),
+    /// All paths below a prefix, which ends with `/`.
+    Mount(String),
+}
+
+/// The APIs that are spoken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ApiKind {
+    /// OpenAI's, and all that are compatible with it.
+    OpenAi,
+    /// Anything else: bytes in, bytes out, a price of its own.
+    Http,
+}
+
+/// What happens to the provider's answer when the client hangs up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnDisconnect {
+    /// It is read to its end, so that the charge is exact.
+    Drain,
+    /// It is cancelled, and charged by what passed.
+    Cancel,
+}
+
+/// What a request costs whose end nobody knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnUncertain {
+    /// Its hold.
+    Charge,
+    /// Nothing.
+    Void,
+}
+
+/// A price that a route sets itself.
+#[derive(Clone, Debug)]
+pub enum RoutePrice {
+    /// So much for each request that the provider answered with success.
+    PerRequest(Usd),
+    /// By unit, for whatever model.
+    Units(Arc<Rates>),
+    /// What the provider reports, at a JSON pointer of the answer.
+    ReportedJson {
+        /// RFC 6901: `/cost`.
+        pointer: String,
+        /// Held meanwhile.
+        hold: Usd,
+    },
+    /// What the provider reports, in a header of the answer.
+    ReportedHeader {
+        /// Its name.
+        name: HeaderName,
+        /// Held meanwhile.
+        hold: Usd,
+    },
+    /// Nothing, as the operator says.
+    Free,
+}
+
+/// One `[upstreams.NAME]` table.
+#[derive(Debug)]
+pub struct Upstream {
+    /// Its name in the file.
+    pub name: String,
+    /// Whose prices apply.
+    pub provider: String,
+    /// Scheme and authority: `https://api.openai.com`.
+    pub origin: http::uri::Parts,
+    /// The base path, without a slash at its end; often empty.
+    pub base_path: String,
+    /// The provider's key.
+    pub key: UpstreamKey,
+    /// Where the key goes, where the API does not say.
+    pub key_header: Option<HeaderName>,
+    /// For a whole request.
+    pub timeout: Duration,
+    /// To connect.
+    pub connect_timeout: Duration,
+    /// Between two chunks of an answer.
+    pub idle_timeout: Duration,
+    /// More roots to trust, PEM.
+    pub ca: Option<PathBuf>,
+}
+
+/// The provider's key. Cannot be printed.
+#[derive(Clone)]
+pub enum UpstreamKey {
+    /// The upstream wants none.
+    None,
+    /// This one.
+    Value(HeaderValue),
+    /// Its variable is not set: the upstream is off.
+    Unset(String),
+}
+
+// === impl Routes ===
+
+impl Routes {
+    /// Reads and checks a routes file.
+    ///
+    /// # Errors
+    /// All that is wrong, each with its place.
+    pub fn parse(text: &str, file: &str, environment: &Environment) -> Result<Self, Vec<Diagnostic>> {
+        parse::parse(text, file, environment)
+    }
+
+    /// The routes that take this raw path, in order, each with what the path says below the mount.
+    pub fn matching<'a>(&'a self, path: &'a str) -> impl Iterator<Item = (&'a Arc<Route>, &'a str)> + 'a {
+        self.routes.iter().filter_map(move |route| route.path.below(path).map(|below| (route, below)))
+    }
+
+    /// All routes, in order.
+    #[must_use]
+    pub fn all(&self) -> &[Arc<Route>] {
+        &self.routes
+    }
+
+    /// All upstreams, by name.
+    pub fn upstreams(&self) -> impl Iterator<Item = &Arc<Upstream>> {
+        self.upstreams.values()
+    }
+}
+
+// === impl Route ===
+
+impl Route {
+    /// Whether this model takes the route.
+    #[must_use]
+    pub fn takes_model(&self, model: &str) -> bool {
+        self.models.as_ref().is_none_or(|patterns| patterns.iter().any(|pattern| glob(pattern, model)))
+    }
+}
+
+// === impl RoutePath ===
+
+impl RoutePath {
+    /// What `path` says below this route, where the route takes it: empty for an exact path.
+    #[must_use]
+    pub fn below<'a>(&self, path: &'a str) -> Option<&'a str> {
+        match self {
+            Self::Exact(exact) => (exact == path).then_some(""),
+            Self::Mount(prefix) => path.strip_prefix(prefix.as_str()),
+        }
+    }
+
+    /// As written in the file; the metric label `route`.
+    #[must_use]
+    pub fn pattern(&self) -> String {
+        match self {
+            Self::Exact(exact) => exact.clone(),
+            Self::Mount(prefix) => format!("{prefix}*"),
+        }
+    }
+}
+
+// === impl ApiKind ===
+
+impl ApiKind {
+    /// Its name in routes.toml.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::OpenAi => "openai",
+            Self::Http => "http",
+        }
+    }
+}
+
+// === impl Upstream ===
+
+impl Upstream {
+    /// The variable that is missing, where the upstream is off.
+    #[must_use]
+    pub fn off(&self) -> Option<&str> {
+        match &self.key {
+            UpstreamKey::Unset(variable) => Some(variable),
+            UpstreamKey::None | UpstreamKey::Value(_) => None,
+        }
+    }
+}
+
+// === impl UpstreamKey ===
+
+impl std::fmt::Debug for UpstreamKey {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.write_str(match self {
+            Self::None => "None",
+            Self::Value(_) => "Value(..)",
+            Self::Unset(_) => "Unset",
+        })
+    }
+}
+
+/// Whether `text` fits a pattern in which each `*` stands for any characters.
+fn glob(pattern: &str, text: &str) -> bool {
+    let Some((head, tail)) = pattern.split_once('*') else { return pattern == text };
+    let Some(mut rest) = text.strip_prefix(head) else { return false };
+    let mut pieces = tail.split('*').peekable();
+    while let Some(piece) = pieces.next() {
+        if pieces.peek().is_none() {
+            return rest.ends_with(piece);
+        }
+        match rest.find(piece) {
+            Some(at) => rest = &rest[at + piece.len()..],
+            None => return false,
+        }
+    }
+    true
+}
+
+#[cfg(test)]
+mod tests;

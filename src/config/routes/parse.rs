@@ -1,0 +1,300 @@
+//! Reads `routes.toml`: first the shape (serde), then every meaning, so that one run tells all that is wrong.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::Uri;
+use http::header::{HeaderName, HeaderValue};
+use serde::Deserialize;
+use toml::Spanned;
+
+use crate::config::environment::Expanded;
+use crate::config::{Environment, parse_duration};
+use crate::diagnostic::Diagnostic;
+use crate::money::Usd;
+use crate::prices::Rates;
+
+use super::{ApiKind, OnDisconnect, OnUncertain, Route, RoutePath, RoutePrice, Routes, Upstream, UpstreamKey};
+
+/// Below this many output tokens an answer is not worth sending, unless a route says otherwise.
+const MIN_OUTPUT: u64 = 16;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawFile {
+    #[serde(default)]
+    upstreams: BTreeMap<String, RawUpstream>,
+    #[serde(default)]
+    routes: Vec<RawRoute>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawUpstream {
+    url: Spanned<String>,
+    provider: Option<String>,
+    key: Option<Spanned<String>>,
+    key_header: Option<Spanned<String>>,
+    timeout: Option<Spanned<String>>,
+    connect_timeout: Option<Spanned<String>>,
+    idle_timeout: Option<Spanned<String>>,
+    ca: Option<PathBuf>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawRoute {
+    path: Spanned<String>,
+    api: Spanned<String>,
+    upstream: Spanned<String>,
+    models: Option<Vec<String>>,
+    clamp: Option<bool>,
+    on_disconnect: Option<Spanned<String>>,
+    on_uncertain: Option<Spanned<String>>,
+    price: Option<Spanned<toml::Value>>,
+    min_output: Option<u32>,
+    default_max_output: Option<u32>,
+    stream_cost_comment: Option<bool>,
+    feature: Option<Spanned<String>>,
+}
+
+struct Checker<'a> {
+    file: &'a str,
+    text: &'a str,
+    environment: &'a Environment,
+    errors: Vec<Diagnostic>,
+}
+
+pub(super) fn parse(text: &str, file: &str, environment: &Environment) -> Result<Routes, Vec<Diagnostic>> {
+    let raw: RawFile = toml::from_str(text).map_err(|error| vec![Diagnostic::from_toml(file, text, &error)])?;
+    let mut checker = Checker { file, text, environment, errors: Vec::new() };
+    let mut upstreams = BTreeMap::new();
+    for (name, upstream) in raw.upstreams {
+        if let Some(upstream) = checker.upstream(&name, upstream) {
+            upstreams.insert(name, Arc::new(upstream));
+        }
+    }
+    let wrong_upstreams = !checker.errors.is_empty();
+    let mut routes = Vec::with_capacity(raw.routes.len());
+    for route in raw.routes {
+        routes.extend(checker.route(route, &upstreams, wrong_upstreams).map(Arc::new));
+    }
+    if checker.errors.is_empty() { Ok(Routes { routes, upstreams }) } else { Err(checker.errors) }
+}
+
+// === impl Checker ===
+
+impl Checker<'_> {
+    fn fail<T>(&mut self, place: &Spanned<T>, what: impl Into<String>) {
+        self.errors.push(Diagnostic::at(self.file, self.text, place.span().start, what));
+    }
+
+    /// The value, or a noted error.
+    fn take<T, V>(&mut self, place: &Spanned<V>, result: Result<T, String>) -> Option<T> {
+        result.map_err(|what| self.fail(place, what)).ok()
+    }
+
+    fn upstream(&mut self, name: &str, raw: RawUpstream) -> Option<Upstream> {
+        let before = self.errors.len();
+        let url = match self.environment.expand(raw.url.get_ref()) {
+            Expanded::Value(url) => Some(url),
+            Expanded::Unset(variable) => {
+                self.fail(&raw.url, format!("${{{variable}}} is not set; set it, or write the address itself"));
+                None
+            }
+            Expanded::Malformed => {
+                self.fail(&raw.url, "a \"${\" without a variable's name and \"}\"");
+                None
+            }
+        };
+        let origin = url.and_then(|url| self.take(&raw.url, origin(&url)));
+        let key = match &raw.key {
+            None => Some(UpstreamKey::None),
+            Some(place) => self.key(place),
+        };
+        let key_header = raw.key_header.as_ref().and_then(|place| {
+            let parsed = place.get_ref().parse::<HeaderName>().map_err(|_| format!("{:?} is not a header's name", place.get_ref()));
+            self.take(place, parsed)
+        });
+        let timeout = self.duration(raw.timeout.as_ref(), Duration::from_secs(600));
+        let connect_timeout = self.duration(raw.connect_timeout.as_ref(), Duration::from_secs(10));
+        let idle_timeout = self.duration(raw.idle_timeout.as_ref(), Duration::from_secs(300));
+        if self.errors.len() > before {
+            return None;
+        }
+        let (origin, base_path) = origin?;
+        let provider = raw.provider.unwrap_or_else(|| name.to_owned());
+        Some(Upstream { name: name.to_owned(), provider, origin, base_path, key: key?, key_header, timeout, connect_timeout, idle_timeout, ca: raw.ca })
+    }
+
+    fn key(&mut self, place: &Spanned<String>) -> Option<UpstreamKey> {
+        if !place.get_ref().contains("${") {
+            self.fail(place, "a secret does not stand in this file; write \"${NAME}\" and set that environment variable");
+            return None;
+        }
+        match self.environment.expand(place.get_ref()) {
+            Expanded::Unset(variable) => Some(UpstreamKey::Unset(variable)),
+            Expanded::Malformed => {
+                self.fail(place, "a \"${\" without a variable's name and \"}\"");
+                None
+            }
+            Expanded::Value(value) => {
+                let mut value = HeaderValue::from_str(value.trim()).map_err(|_| self.fail(place, "the variable holds characters that cannot stand in a header")).ok()?;
+                value.set_sensitive(true);
+                Some(UpstreamKey::Value(value))
+            }
+        }
+    }
+
+    fn duration(&mut self, place: Option<&Spanned<String>>, default: Duration) -> Duration {
+        let Some(place) = place else { return default };
+        let parsed = parse_duration(place.get_ref()).and_then(|duration| if duration.is_zero() { Err("a timeout is above zero".to_owned()) } else { Ok(duration) });
+        self.take(place, parsed).unwrap_or(default)
+    }
+
+    fn choice<T: Copy>(&mut self, place: Option<&Spanned<String>>, choices: [(&str, T); 2]) -> T {
+        let Some(place) = place else { return choices[0].1 };
+        if let Some((_, value)) = choices.iter().find(|(name, _)| name == place.get_ref()) {
+            return *value;
+        }
+        self.fail(place, format!("{:?} is none of the choices; write {:?} or {:?}", place.get_ref(), choices[0].0, choices[1].0));
+        choices[0].1
+    }
+
+    fn route(&mut self, raw: RawRoute, upstreams: &BTreeMap<String, Arc<Upstream>>, wrong_upstreams: bool) -> Option<Route> {
+        let before = self.errors.len();
+        let path = self.take(&raw.path, route_path(raw.path.get_ref()));
+        let api = match raw.api.get_ref().as_str() {
+            "openai" => Some(ApiKind::OpenAi),
+            "http" => Some(ApiKind::Http),
+            other => {
+                self.fail(&raw.api, format!("{other:?} is not an API that this version speaks; write \"openai\" or \"http\""));
+                None
+            }
+        };
+        let upstream = upstreams.get(raw.upstream.get_ref()).cloned();
+        if upstream.is_none() && !wrong_upstreams {
+            let known: Vec<&str> = upstreams.keys().map(String::as_str).collect();
+            self.fail(&raw.upstream, format!("there is no [upstreams.{}]; the upstreams are: {}", raw.upstream.get_ref(), known.join(", ")));
+        }
+        let price = raw.price.as_ref().and_then(|place| {
+            let parsed = price(place.get_ref());
+            self.take(place, parsed)
+        });
+        match (api, &path) {
+            (Some(ApiKind::OpenAi), Some(RoutePath::Exact(exact))) => {
+                self.fail(&raw.path, format!("api = \"openai\" is mounted at a prefix; write for example \"{}/*\"", exact.trim_end_matches('/')));
+            }
+            (Some(ApiKind::Http), _) if raw.price.is_none() => {
+                self.fail(&raw.path, "a route with api = \"http\" needs a price of its own: price = { per_request = \"0.01\" }, { reported = { json = \"/cost\" }, hold = \"0.05\" } or \"free\"");
+            }
+            (Some(ApiKind::Http), _) if matches!(price, Some(RoutePrice::Units(_))) => {
+                self.fail(&raw.path, "a route with api = \"http\" has no tokens to count; write price = { per_request = \"..\" }, { reported = .., hold = \"..\" } or \"free\"");
+            }
+            (Some(ApiKind::Http), _) if raw.models.is_some() => self.fail(&raw.path, "a route with api = \"http\" knows no models; take `models` away"),
+            _ => {}
+        }
+        let feature = raw.feature.as_ref().map_or_else(
+            || "http__request".to_owned(),
+            |place| {
+                if place.get_ref().split_once("__").is_none_or(|(feature, subfeature)| feature.is_empty() || subfeature.is_empty()) {
+                    self.fail(place, format!("{:?} is not a feature; write \"feature__subfeature\", for example \"ocr__ocr\"", place.get_ref()));
+                }
+                place.get_ref().clone()
+            },
+        );
+        let on_disconnect = self.choice(raw.on_disconnect.as_ref(), [("drain", OnDisconnect::Drain), ("cancel", OnDisconnect::Cancel)]);
+        let on_uncertain = self.choice(raw.on_uncertain.as_ref(), [("charge", OnUncertain::Charge), ("void", OnUncertain::Void)]);
+        if self.errors.len() > before {
+            return None;
+        }
+        Some(Route {
+            path: path?,
+            api: api?,
+            upstream: upstream?,
+            models: raw.models,
+            clamp: raw.clamp.unwrap_or(true),
+            on_disconnect,
+            on_uncertain,
+            price,
+            min_output: raw.min_output.map_or(MIN_OUTPUT, u64::from),
+            default_max_output: raw.default_max_output.map(u64::from),
+            stream_cost_comment: raw.stream_cost_comment.unwrap_or(false),
+            feature,
+        })
+    }
+}
+
+fn origin(url: &str) -> Result<(http::uri::Parts, String), String> {
+    let wrong = |why: &str| format!("{url:?} {why}; write scheme, host and optional base path, for example \"https://api.openai.com\"");
+    let uri: Uri = url.parse().map_err(|_| wrong("is not a URL"))?;
+    if !matches!(uri.scheme_str(), Some("http" | "https")) {
+        return Err(wrong("is neither http nor https"));
+    }
+    if uri.query().is_some() || url.contains('#') {
+        return Err(wrong("has a query or a fragment"));
+    }
+    if uri.authority().is_none_or(|authority| authority.as_str().contains('@')) {
+        return Err(wrong("has no host, or a user in it"));
+    }
+    let base_path = uri.path().trim_end_matches('/').to_owned();
+    let mut parts = uri.into_parts();
+    parts.path_and_query = None;
+    Ok((parts, base_path))
+}
+
+fn route_path(path: &str) -> Result<RoutePath, String> {
+    let (fixed, mount) = match path.strip_suffix('*') {
+        Some(prefix) => (prefix, true),
+        None => (path, false),
+    };
+    let odd = !fixed.starts_with('/') || fixed.contains("//") || fixed.contains("/./") || fixed.contains("/../") || fixed.bytes().any(|byte| !byte.is_ascii_graphic() || b"*?#%;\\".contains(&byte));
+    if odd || (mount && !fixed.ends_with('/')) {
+        return Err(format!("{path:?} is not a path; write one exact path (\"/ocr\") or a mount (\"/v1/*\")"));
+    }
+    Ok(if mount { RoutePath::Mount(fixed.to_owned()) } else { RoutePath::Exact(fixed.to_owned()) })
+}
+
+/// A price of USD in a string; a float would not be exact.
+fn amount(value: &toml::Value, name: &str) -> Result<Usd, String> {
+    let text = value.as_str().ok_or_else(|| format!("{name} is an amount in USD as a string, for example \"0.01\""))?;
+    let amount: Usd = text.parse().map_err(|error| format!("{name} {error}"))?;
+    if amount.is_negative() { Err(format!("{name} is negative")) } else { Ok(amount) }
+}
+
+fn price(value: &toml::Value) -> Result<RoutePrice, String> {
+    let forms = "write \"free\", { per_request = \"0.01\" }, { input_mtok = \"2.50\", output_mtok = \"10\" } or { reported = { json = \"/cost\" }, hold = \"0.05\" }";
+    if value.as_str() == Some("free") {
+        return Ok(RoutePrice::Free);
+    }
+    let table = value.as_table().filter(|table| !table.is_empty()).ok_or_else(|| format!("not a price; {forms}"))?;
+    let only = |keys: &[&str]| match table.keys().find(|key| !keys.contains(&key.as_str())) {
+        Some(key) => Err(format!("{key:?} does not go with the rest of this price; {forms}")),
+        None => Ok(()),
+    };
+    if let Some(per_request) = table.get("per_request") {
+        only(&["per_request"])?;
+        return Ok(RoutePrice::PerRequest(amount(per_request, "per_request")?));
+    }
+    if let Some(reported) = table.get("reported") {
+        only(&["reported", "hold"])?;
+        let hold = amount(table.get("hold").ok_or("a reported price needs a hold: what is set aside until the provider has said what it cost, for example hold = \"0.05\"")?, "hold")?;
+        let reported = reported.as_table().filter(|reported| reported.len() == 1).ok_or("reported is { json = \"/cost\" } or { header = \"x-cost\" }")?;
+        return match (reported.get("json").and_then(toml::Value::as_str), reported.get("header").and_then(toml::Value::as_str)) {
+            (Some(pointer), None) if pointer.starts_with('/') => Ok(RoutePrice::ReportedJson { pointer: pointer.to_owned(), hold }),
+            (None, Some(name)) => Ok(RoutePrice::ReportedHeader { name: name.parse().map_err(|_| format!("{name:?} is not a header's name"))?, hold }),
+            _ => Err("reported is { json = \"/cost\" } (a JSON pointer, which begins with \"/\") or { header = \"x-cost\" }".to_owned()),
+        };
+    }
+    let mut units = BTreeMap::new();
+    for (key, value) in table {
+        let text = value.as_str().ok_or_else(|| format!("{key} is a price as a string, for example \"2.50\"; {forms}"))?;
+        units.insert(key.clone(), text.to_owned());
+    }
+    Rates::from_units(&units).map(|rates| RoutePrice::Units(Arc::new(rates))).map_err(|errors| {
+        let said: Vec<String> = errors.iter().map(ToString::to_string).collect();
+        format!("{}; {forms}", said.join("; "))
+    })
+}

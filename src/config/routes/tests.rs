@@ -1,0 +1,83 @@
+use super::*;
+
+const GOOD: &str = r#"
+[upstreams.openai]
+url = "https://api.openai.com"
+key = "${OPENAI_API_KEY}"
+
+[upstreams.docs]
+url = "http://127.0.0.1:9/base/"
+
+[[routes]]
+path = "/v1/*"
+api = "openai"
+upstream = "openai"
+models = ["gpt-*", "o*-mini"]
+
+[[routes]]
+path = "/ocr"
+api = "http"
+upstream = "docs"
+price = { per_request = "0.01" }
+"#;
+
+fn parse(text: &str) -> Result<Routes, Vec<String>> {
+    Routes::parse(text, "routes.toml", &Environment::of([("OPENAI_API_KEY", "sk-1")])).map_err(|errors| errors.iter().map(ToString::to_string).collect())
+}
+
+#[test]
+fn the_builtin_routes_are_right() {
+    Routes::parse(BUILTIN_ROUTES, "routes.toml", &Environment::of([])).unwrap();
+}
+
+#[test]
+fn a_path_takes_the_first_route_that_matches() {
+    let routes = parse(GOOD).unwrap();
+    let (route, below) = routes.matching("/v1/chat/completions").next().unwrap();
+    assert_eq!((route.api, below), (ApiKind::OpenAi, "chat/completions"));
+    assert!(route.takes_model("gpt-4o") && route.takes_model("o3-mini") && !route.takes_model("o3") && !route.takes_model("GPT-4o"));
+    assert!(routes.matching("/ocr").next().is_some());
+    for path in ["/ocr/", "/OCR", "/v1", "//v1/chat", "/v2/x"] {
+        assert!(routes.matching(path).next().is_none(), "{path}");
+    }
+    let docs = routes.upstreams().find(|upstream| upstream.name == "docs").unwrap();
+    assert_eq!(docs.base_path, "/base");
+}
+
+#[test]
+fn an_unset_key_turns_the_upstream_off() {
+    let routes = Routes::parse(GOOD, "routes.toml", &Environment::of([])).unwrap();
+    let off: Vec<Option<&str>> = routes.upstreams().map(|upstream| upstream.off()).collect();
+    assert_eq!(off, [None, Some("OPENAI_API_KEY")]);
+    assert!(!format!("{routes:?}").contains("sk-"));
+}
+
+#[test]
+fn each_mistake_is_told_with_its_place() {
+    for (from, to, said) in [
+        ("path = \"/ocr\"", "path = \"ocr\"", "routes.toml:16:8: "),
+        ("\"http\"", "\"htp\"", "routes.toml:17:7: "),
+        ("upstream = \"docs\"", "upstream = \"doc\"", "routes.toml:18:12: "),
+        ("per_request = \"0.01\"", "per_request = 0.01", "routes.toml:19:9: "),
+        ("per_request = \"0.01\"", "per_request = \"1e3\"", "routes.toml:19:9: "),
+        ("per_request = \"0.01\"", "reported = { json = \"/cost\" }", "needs a hold"),
+        ("per_request = \"0.01\"", "input_mtok = \"1\"", "no tokens to count"),
+        ("price = { per_request = \"0.01\" }", "", "needs a price"),
+        ("models =", "model =", "routes.toml:13:1: "),
+        ("\"${OPENAI_API_KEY}\"", "\"sk-very-secret\"", "routes.toml:4:7: a secret does not stand in this file"),
+        ("https://api.openai.com", "ftp://x", "routes.toml:3:7: "),
+        ("https://api.openai.com", "https://me@x", "routes.toml:3:7: "),
+        ("\"/v1/*\"", "\"/v1*\"", "routes.toml:10:8: "),
+    ] {
+        let errors = parse(&GOOD.replace(from, to)).unwrap_err();
+        assert!(errors.iter().any(|error| error.contains(said)), "{to}: {errors:?}");
+        assert!(!errors.iter().any(|error| error.contains("sk-very-secret")), "{errors:?}");
+    }
+}
+
+#[test]
+fn globs() {
+    for (pattern, text, fits) in [("*", "", true), ("a*", "a", true), ("a*b", "ab", true), ("a*b", "a", false), ("*b*", "abc", true), ("a*a", "a", false), ("a", "a", true), ("a*c*e", "abcde", true), ("a*c*e", "abde", false)] {
+        assert_eq!(glob(pattern, text), fits, "{pattern} {text}");
+    }
+}

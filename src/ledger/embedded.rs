@@ -1,0 +1,39 @@
+//! The embedded ledger: the rules, kept in one SQLite file by one thread.
+//!
+//! The writer thread owns the connection. It takes whatever is queued, applies the [`rules`](super::rules) to the state in memory, writes the batch in one
+//! transaction, and only then answers everyone: the cost of a commit is shared by all that wait for it.
+//!
+//! | file | what it does |
+//! |---|---|
+//! | `writer.rs` | the loop: drain, apply, commit, answer |
+//! | `job.rs`, `queue.rs` | what is asked of it, and where that waits |
+//! | `schema.rs`, `codec.rs` | the tables, and how values are spelt in them |
+//! | `load.rs`, `save.rs`, `trim.rs` | file to state, changes to file, and old journal entries into checkpoints |
+//! | `directory.rs` | the read side: secrets to tokens, without a trip to the writer |
+//! | `reports.rs` | daily usage, by SQL |
+//! | `clock.rs`, `lock.rs` | a clock that never goes back; one process a file |
+
+mod clock;
+mod codec;
+mod directory;
+mod job;
+mod load;
+mod lock;
+mod queue;
+mod reports;
+mod save;
+mod schema;
+mod trim;
+mod writer;
+
+pub(super) use clock::Clock;
+pub(super) use directory::Directory;
+pub(super) use job::{Admitting, Finish, Job};
+pub(super) use queue::Queue;
+pub(super) use reports::usage;
+pub(super) use schema::{check_version, fault};
+pub(super) use writer::{Settings, start};
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stderr)]
+mod tests;

@@ -1,0 +1,264 @@
+//! Reads what a model costs: `prices`, or `free = true`, or `unpriced = "why"`.
+
+use std::ops::Range;
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use toml::de::{DeTable, DeValue};
+
+use super::Rates;
+use super::reader::{Reader, Value, kind};
+use crate::prices::Unit;
+use crate::prices::keys::{PriceKey, known_keys};
+use crate::prices::model::{Entry, EntryVariant, Hours};
+use crate::prices::rates::{Price, PriceList};
+
+const WANTED_DATE: &str = "a date, for example 2026-12-01";
+const WANTED_HOURS: &str = "two times of the day in UTC that differ, for example [\"16:30\", \"00:30\"]";
+const WANTED_AMOUNT: &str = "must be an amount as a string, for example \"2.50\"";
+
+/// An entry that is being read: its searches may still be filled in from the usual entry.
+struct Draft {
+    variant: EntryVariant,
+    from: Timestamp,
+    hours: Option<Hours>,
+    list: PriceList,
+    span: Range<usize>,
+}
+
+/// The model's entries. None where it is unpriced, or wrong.
+pub(super) fn read(reader: &mut Reader<'_>, model: &DeTable<'_>, model_span: &Range<usize>) -> Option<Vec<Entry>> {
+    let free = match model.get("free").map(|value| (value.get_ref(), value.span())) {
+        None => None,
+        Some((DeValue::Boolean(true), span)) => Some(span),
+        Some((_, span)) => {
+            reader.error(span, "free must be true, or left out");
+            return None;
+        }
+    };
+    let unpriced = model.get("unpriced");
+    let prices = model.get("prices");
+    match (prices, free, unpriced) {
+        (Some(prices), None, None) => read_prices(reader, prices),
+        (None, Some(_), None) => Some(vec![Entry { variant: EntryVariant::Default, from: Timestamp::MIN, hours: None, rates: Rates::free() }]),
+        (None, None, Some(why)) => {
+            reader.string(why, "a string that says why");
+            None
+        }
+        (None, None, None) => {
+            reader.error(model_span.clone(), "the model has no price: give it prices = { input_mtok = \"2.50\", output_mtok = \"10\" }, or free = true, or unpriced = \"why\"");
+            None
+        }
+        _ => {
+            reader.error(model_span.clone(), "a model has one of prices, free and unpriced");
+            None
+        }
+    }
+}
+
+fn read_prices(reader: &mut Reader<'_>, value: &Value<'_>) -> Option<Vec<Entry>> {
+    // Read all, so that every error is told.
+    let drafts: Vec<Option<Draft>> = match value.get_ref() {
+        DeValue::Table(table) => vec![draft(reader, table, value.span())],
+        DeValue::Array(list) => list.iter().map(|item| entry_table(reader, item)).collect(),
+        other => {
+            reader.error(value.span(), format!("prices must be a table or a list of tables, not {}", kind(other)));
+            return None;
+        }
+    };
+    let drafts: Vec<Draft> = drafts.into_iter().collect::<Option<_>>()?;
+    if !drafts.iter().any(|draft| draft.variant == EntryVariant::Default) {
+        reader.error(value.span(), "there is no price for the usual case: an entry without `when`");
+        return None;
+    }
+    refuse_overlaps(reader, &drafts);
+    Some(complete(drafts))
+}
+
+fn entry_table(reader: &mut Reader<'_>, value: &Value<'_>) -> Option<Draft> {
+    match value.get_ref() {
+        DeValue::Table(table) => draft(reader, table, value.span()),
+        other => {
+            reader.error(value.span(), format!("an entry of prices is a table, not {}", kind(other)));
+            None
+        }
+    }
+}
+
+/// One entry. None where something is wrong with it.
+fn draft(reader: &mut Reader<'_>, table: &DeTable<'_>, span: Range<usize>) -> Option<Draft> {
+    let mut draft = Draft { variant: EntryVariant::Default, from: Timestamp::MIN, hours: None, list: PriceList::default(), span };
+    let mut right = true;
+    for (key, value) in table {
+        let read = match &**key.get_ref() {
+            "from" => date(reader, value).map(|from| draft.from = from),
+            "when" => when(reader, value).map(|variant| draft.variant = variant),
+            "time_of_day_utc" => hours(reader, value).map(|hours| draft.hours = Some(hours)),
+            name => match PriceKey::from_name(name) {
+                Some(price_key) => price(reader, price_key, value).map(|price| draft.list.add(price_key.unit, price)),
+                None => {
+                    reader.error(key.span(), format!("no such price {name:?}; one of {}; or from, when, time_of_day_utc", known_keys()));
+                    None
+                }
+            },
+        };
+        right &= read.is_some();
+    }
+    if right && draft.list.is_empty() {
+        reader.error(draft.span.clone(), "gives no price, for example input_mtok = \"2.50\"");
+        right = false;
+    }
+    if right && let Some(what) = draft.list.missing() {
+        reader.error(draft.span.clone(), what);
+        right = false;
+    }
+    right.then_some(draft)
+}
+
+fn date(reader: &mut Reader<'_>, value: &Value<'_>) -> Option<Timestamp> {
+    let date: Option<Date> = match value.get_ref() {
+        DeValue::Datetime(toml::value::Datetime { date: Some(date), time: None, offset: None }) => {
+            i16::try_from(date.year).ok().and_then(|year| Date::new(year, i8::try_from(date.month).ok()?, i8::try_from(date.day).ok()?).ok())
+        }
+        DeValue::String(text) if text.len() == "2026-12-01".len() => text.parse().ok(),
+        _ => None,
+    };
+    let midnight = date.and_then(|date| TimeZone::UTC.to_timestamp(date.at(0, 0, 0, 0)).ok());
+    if midnight.is_none() {
+        reader.error(value.span(), format!("from must be {WANTED_DATE}"));
+    }
+    midnight
+}
+
+fn when(reader: &mut Reader<'_>, value: &Value<'_>) -> Option<EntryVariant> {
+    const WANTED: &str = "when must be { service_tier = \"..\" }, { speed = \"..\" } or { processing = \"batch\" }";
+    let variant = value.get_ref().as_table().filter(|table| table.len() == 1).and_then(|table| {
+        let (key, name) = table.iter().next()?;
+        match (&**key.get_ref(), name.get_ref().as_str()?) {
+            (_, "") => None,
+            ("service_tier", name) => Some(EntryVariant::ServiceTier(name.into())),
+            ("speed", name) => Some(EntryVariant::Speed(name.into())),
+            ("processing", "batch") => Some(EntryVariant::Batch),
+            _ => None,
+        }
+    });
+    if variant.is_none() {
+        reader.error(value.span(), WANTED);
+    }
+    variant
+}
+
+fn hours(reader: &mut Reader<'_>, value: &Value<'_>) -> Option<Hours> {
+    let hours = value.get_ref().as_array().and_then(|list| {
+        let mut times = list.iter().map(|time| time.get_ref().as_str().and_then(minute_of_day));
+        match (times.next(), times.next(), times.next()) {
+            (Some(Some(begin)), Some(Some(end)), None) if begin != end => Some(Hours { begin, end }),
+            _ => None,
+        }
+    });
+    if hours.is_none() {
+        reader.error(value.span(), format!("time_of_day_utc must be {WANTED_HOURS}"));
+    }
+    hours
+}
+
+/// `16:30` in minutes since midnight.
+fn minute_of_day(text: &str) -> Option<u16> {
+    let (hour, minute) = text.split_once(':')?;
+    let number = |part: &str, below: u16| -> Option<u16> {
+        let two_digits = part.len() == 2 && part.bytes().all(|byte| byte.is_ascii_digit());
+        if two_digits { part.parse().ok().filter(|number| *number < below) } else { None }
+    };
+    Some(number(hour, 24)? * 60 + number(minute, 60)?)
+}
+
+/// `"2.50"`, or `{ base = "2.50", tiers = [{ above_input_tokens = 272000, price = "5" }] }`.
+fn price(reader: &mut Reader<'_>, key: PriceKey, value: &Value<'_>) -> Option<Price> {
+    let DeValue::Table(table) = value.get_ref() else {
+        return amount(reader, key, value).map(|base| Price { base, tiers: Vec::new() });
+    };
+    reader.known_keys(table, "a price by steps", &["base", "tiers"]);
+    let base = match table.get("base") {
+        Some(base) => amount(reader, key, base),
+        None => {
+            reader.error(value.span(), "a price by steps has no base: the price below the first step");
+            None
+        }
+    };
+    let tiers: Option<Vec<(u64, u128)>> = match table.get("tiers").map(|tiers| (tiers.get_ref(), tiers.span())) {
+        Some((DeValue::Array(list), span)) => {
+            let tiers: Vec<Option<(u64, u128)>> = list.iter().map(|item| tier(reader, key, item)).collect();
+            let tiers: Option<Vec<(u64, u128)>> = tiers.into_iter().collect();
+            if tiers.as_ref().is_some_and(|tiers| tiers.is_empty() || !tiers.is_sorted_by(|one, next| one.0 < next.0)) {
+                reader.error(span, "tiers must be a list of steps, by rising above_input_tokens");
+            }
+            tiers
+        }
+        _ => {
+            reader.error(value.span(), "a price by steps has tiers = [{ above_input_tokens = 272000, price = \"5\" }]");
+            None
+        }
+    };
+    Some(Price { base: base?, tiers: tiers? })
+}
+
+fn tier(reader: &mut Reader<'_>, key: PriceKey, value: &Value<'_>) -> Option<(u64, u128)> {
+    let (Some(table), span) = (value.get_ref().as_table(), value.span()) else {
+        reader.error(value.span(), "a step is a table: { above_input_tokens = 272000, price = \"5\" }");
+        return None;
+    };
+    reader.known_keys(table, "a step", &["above_input_tokens", "price"]);
+    let above = reader.positive_integer(table, "above_input_tokens");
+    let price = table.get("price").map(|price| amount(reader, key, price));
+    if !table.contains_key("above_input_tokens") || price.is_none() {
+        reader.error(span, "a step has above_input_tokens and price");
+    }
+    Some((above?, price??))
+}
+
+fn amount(reader: &mut Reader<'_>, key: PriceKey, value: &Value<'_>) -> Option<u128> {
+    let what = match value.get_ref() {
+        DeValue::String(text) => match key.rate(text) {
+            Ok(rate) => return Some(rate),
+            Err(error) => error.to_string(),
+        },
+        DeValue::Integer(number) => format!("{WANTED_AMOUNT}: write \"{}\"", number.as_str()),
+        DeValue::Float(number) => format!("{WANTED_AMOUNT}, since a bare number with a point is not exact: write \"{}\"", number.as_str()),
+        other => format!("{WANTED_AMOUNT}, not {}", kind(other)),
+    };
+    reader.error(value.span(), what);
+    None
+}
+
+/// Two entries for the same case and the same time: nobody knows which one is meant.
+fn refuse_overlaps(reader: &mut Reader<'_>, drafts: &[Draft]) {
+    for (number, draft) in drafts.iter().enumerate() {
+        let same = |other: &&Draft| {
+            other.variant == draft.variant
+                && other.from == draft.from
+                && match (other.hours, draft.hours) {
+                    (None, None) => true,
+                    (Some(hours), Some(others)) => hours.overlaps(others),
+                    _ => false,
+                }
+        };
+        if drafts.iter().take(number).any(|other| same(&other)) {
+            reader.error(draft.span.clone(), "an entry above applies at the same time to the same case: they must differ in from, when or time_of_day_utc");
+        }
+    }
+}
+
+/// Price lists give what a search costs once, for the usual case: it costs the same in a service tier. Where it changed over time, the dearest counts.
+fn complete(mut drafts: Vec<Draft>) -> Vec<Entry> {
+    for unit in [Unit::WebSearches, Unit::StorageSearches] {
+        let usual = drafts.iter().filter(|draft| draft.variant == EntryVariant::Default).filter_map(|draft| draft.list.get(unit)).fold(None, |dearest: Option<Price>, price| {
+            Some(dearest.map_or_else(|| price.clone(), |dearest| dearest.dearer(price)))
+        });
+        let Some(usual) = usual else { continue };
+        for draft in drafts.iter_mut().filter(|draft| draft.variant != EntryVariant::Default && draft.list.get(unit).is_none()) {
+            draft.list.add(unit, usual.clone());
+        }
+    }
+    drafts.into_iter().map(|draft| Entry { variant: draft.variant, from: draft.from, hours: draft.hours, rates: draft.list.resolve() }).collect()
+}

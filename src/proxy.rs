@@ -1,0 +1,110 @@
+//! The road: one request, one file a stage, each taking the type that the stage before it returns.
+//!
+//! ```text
+//! accept -> screen -> route -> identify -> quote -> admit -> forward -> meter -> settle -> record
+//! ```
+//!
+//! [`forward`] takes a [`crate::ledger::Grant`] by value and only the ledger can make one, so that no early return, panic or
+//! disconnect can go round the budget or leak a hold.
+
+mod accept;
+mod admit;
+mod body;
+mod exchange;
+mod forward;
+mod framing;
+mod identify;
+mod quote;
+mod record;
+mod respond;
+mod route;
+mod screen;
+mod settle;
+mod upstream;
+
+pub use accept::{Accept, Peer};
+pub use body::ResponseBody;
+pub use record::InFlight;
+
+use std::sync::Arc;
+
+use http::{Request, Response};
+use hyper::body::Incoming;
+
+use crate::apis::Refusal;
+use crate::config::Live;
+use crate::ledger::Ledger;
+use crate::telemetry::Metrics;
+
+use self::admit::Granted;
+use self::identify::BadCredentials;
+use self::record::Record;
+use self::upstream::UpstreamClients;
+
+/// What the road needs, shared by all requests.
+#[derive(Debug)]
+pub struct Proxy {
+    live: Arc<Live>,
+    ledger: Ledger,
+    metrics: Arc<Metrics>,
+    upstreams: UpstreamClients,
+    bad_credentials: BadCredentials,
+    in_flight: InFlight,
+    lease: std::time::Duration,
+    max_body: usize,
+}
+
+// === impl Proxy ===
+
+impl Proxy {
+    /// The road over these routes, prices and this ledger.
+    #[must_use]
+    pub fn new(live: Arc<Live>, ledger: Ledger, metrics: Arc<Metrics>, lease: std::time::Duration, max_body: usize) -> Self {
+        Self { live, ledger, metrics, upstreams: UpstreamClients::default(), bad_credentials: BadCredentials::default(), in_flight: InFlight::default(), lease, max_body }
+    }
+
+    /// The requests under way, whoever still listens to them: a drain waits for these.
+    #[must_use]
+    pub fn in_flight(&self) -> &InFlight {
+        &self.in_flight
+    }
+
+    /// Forgets addresses that presented no bad credential lately. Called now and then.
+    pub fn forget_old_failures(&self) {
+        self.bad_credentials.forget_old();
+    }
+
+    /// Takes one request down the road.
+    pub async fn handle(self: Arc<Self>, request: Request<Incoming>, peer: Peer) -> Response<ResponseBody> {
+        let mut record = Record::begin(self.metrics.clone(), &self.in_flight);
+        match self.admit(request, peer, &mut record).await {
+            Ok(granted) => forward::forward(granted, &self.upstreams, record).await,
+            Err(refused) => respond::refused(*refused, record),
+        }
+    }
+
+    /// All stages before anything is sent.
+    async fn admit(&self, request: Request<Incoming>, peer: Peer, record: &mut Record) -> Result<Granted, Box<Refused>> {
+        let screened = screen::screen(request, peer)?;
+        let routed = route::route(screened, self.live.snapshot())?;
+        record.routed(&routed);
+        let identified = identify::identify(routed, &self.ledger, &self.bad_credentials, peer.address.ip())?;
+        record.identified(&identified);
+        let quoted = quote::quote(identified, self.max_body).await?;
+        record.quoted(&quoted);
+        admit::admit(quoted, &self.ledger, record.id(), self.lease, &self.metrics).await
+    }
+}
+
+/// A refusal, with the API whose shape it takes.
+#[derive(Debug)]
+pub(crate) struct Refused {
+    refusal: Refusal,
+    api: &'static dyn crate::apis::Api,
+}
+
+impl Refused {
+    fn new(api: &'static dyn crate::apis::Api, refusal: Refusal) -> Box<Self> {
+        Box::new(Self { refusal, api })
+    }
+}

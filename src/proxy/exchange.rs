@@ -1,0 +1,490 @@
+//! meter: one exchange with a provider, from sending the request to the durable charge.
+//!
+//! The exchange owns the provider's answer, the meter and the grant; the client's connection only borrows what passes. When the client
+//! goes away the exchange moves into a task of its own and, by default, reads on until the usage is known. However it ends, the charge is
+//! made from here, and is durable before the client sees the last byte.
+
+use std::collections::VecDeque;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::response::Parts;
+use http_body::Body;
+use hyper::body::Incoming;
+use hyper_util::client::legacy::{Error as ClientError, ResponseFuture};
+use tokio::time::{Instant, Sleep};
+
+use crate::apis::{Ask, Measured, Meter, Operation};
+use crate::config::{OnDisconnect, Route};
+use crate::ledger::{Certainty, ChargeLabel, Grant, LedgerError, SettleTicket, Settled};
+use crate::money::Usd;
+use crate::prices::Usage;
+
+use super::body::BodyError;
+use super::quote::Price;
+use super::record::{self, Record};
+use super::settle::{Charge, Ending, charge};
+
+/// After the API's last event, this long for the provider to end its body, so that the connection can be used again.
+const TAIL_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// A handle on the exchange; dropping it means that the client went away.
+pub(super) struct Exchange(Option<Box<Inner>>);
+
+/// Why there is no head.
+#[derive(Debug)]
+pub(super) enum HeadError {
+    /// The provider could not be reached, or broke off before its response's head.
+    Unreachable(ClientError),
+    /// It did not answer in time.
+    TimedOut,
+}
+
+/// How much of the answer is there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Progress {
+    /// Bytes can pass, and there is more to come.
+    Passing,
+    /// All that passes is there, and the charge is durable.
+    Ended,
+    /// The provider broke off; the charge is durable.
+    Broken,
+}
+
+struct Inner {
+    stage: Stage,
+    passing: VecDeque<Bytes>,
+    meter: Option<Box<dyn Meter>>,
+    operation: &'static dyn Operation,
+    ask: Ask,
+    route: Arc<Route>,
+    bill: Option<Bill>,
+    receipt: Option<Receipt>,
+    record: Record,
+    /// What the provider told in a header, where that is the price.
+    reported: Option<Usd>,
+    /// An encoding or length hides the usage: the hold is charged.
+    unreadable: bool,
+    failed: bool,
+    comment: bool,
+    deadline: Instant,
+    last: Instant,
+    timer: Pin<Box<Sleep>>,
+}
+
+enum Stage {
+    AwaitingHead(ResponseFuture),
+    Reading(Incoming),
+    Settling { charging: Charging, then: Then },
+    Tail(Incoming),
+    Broken(BodyError),
+    Ended,
+}
+
+enum Then {
+    /// The API's last event was seen; the body goes on to its end.
+    Tail(Incoming),
+    End,
+    Break(BodyError),
+}
+
+/// What the charge is made from.
+pub(super) struct Bill {
+    pub(super) grant: Grant,
+    pub(super) price: Price,
+    pub(super) label: ChargeLabel,
+    pub(super) price_version: String,
+}
+
+/// A charge that is being made durable.
+struct Charging {
+    ticket: Option<SettleTicket>,
+    began: Instant,
+    label: ChargeLabel,
+    cost: Usd,
+    usage: Usage,
+    estimated: bool,
+}
+
+/// A durable charge.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Receipt {
+    pub(super) cost: Usd,
+    pub(super) balance: Option<Usd>,
+}
+
+// === impl Exchange ===
+
+impl Exchange {
+    /// Takes over a request that is being sent.
+    pub(super) fn new(sending: ResponseFuture, operation: &'static dyn Operation, ask: Ask, route: Arc<Route>, bill: Bill, record: Record) -> Box<Self> {
+        let now = Instant::now();
+        let deadline = now + route.upstream.timeout;
+        Box::new(Self(Some(Box::new(Inner {
+            stage: Stage::AwaitingHead(sending),
+            passing: VecDeque::new(),
+            meter: None,
+            operation,
+            ask,
+            comment: route.stream_cost_comment,
+            route,
+            bill: Some(bill),
+            receipt: None,
+            record,
+            reported: None,
+            unreadable: false,
+            failed: false,
+            deadline,
+            last: now,
+            timer: Box::pin(tokio::time::sleep_until(deadline)),
+        }))))
+    }
+
+    /// The head of the provider's response. After an error the grant has been dealt with.
+    pub(super) async fn head(&mut self) -> Result<Parts, HeadError> {
+        std::future::poll_fn(|context| match &mut self.0 {
+            Some(inner) => inner.poll_head(context),
+            None => Poll::Ready(Err(HeadError::TimedOut)),
+        })
+        .await
+    }
+
+    /// Reads until something can pass, or all is settled.
+    pub(super) async fn progress(&mut self) -> Progress {
+        std::future::poll_fn(|context| match &mut self.0 {
+            Some(inner) => inner.poll_progress(context),
+            None => Poll::Ready(Progress::Ended),
+        })
+        .await
+    }
+
+    /// What is passed on next; none at the end.
+    pub(super) fn poll_pass(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Bytes, BodyError>>> {
+        match &mut self.0 {
+            Some(inner) => inner.poll_pass(context),
+            None => Poll::Ready(None),
+        }
+    }
+
+    /// The durable charge, once there is one.
+    pub(super) fn receipt(&self) -> Option<Receipt> {
+        self.0.as_ref().and_then(|inner| inner.receipt)
+    }
+
+    /// All that could pass, in one piece.
+    pub(super) fn take_passing(&mut self) -> Option<Bytes> {
+        self.0.as_mut().map(|inner| inner.next_passing().unwrap_or_default())
+    }
+
+    /// Drops what could pass.
+    pub(super) fn discard(&mut self) {
+        if let Some(inner) = &mut self.0 {
+            inner.passing.clear();
+        }
+    }
+
+    pub(super) fn record(&mut self) -> Option<&mut Record> {
+        self.0.as_mut().map(|inner| &mut inner.record)
+    }
+
+    /// Ends the exchange and gives its record back, and what has not passed yet. Only after `Ended` or `Broken`, or an error of the head.
+    pub(super) fn close(mut self) -> Option<(Record, VecDeque<Bytes>)> {
+        let inner = self.0.take()?;
+        let Inner { record, passing, .. } = *inner;
+        Some((record, passing))
+    }
+
+    /// Chooses the meter by the head of the answer.
+    pub(super) fn begin_metering(&mut self, head: &Parts) {
+        if let Some(inner) = &mut self.0 {
+            inner.begin_metering(head);
+        }
+    }
+}
+
+impl Drop for Exchange {
+    fn drop(&mut self) {
+        let Some(mut inner) = self.0.take() else { return };
+        if matches!(inner.stage, Stage::Ended | Stage::Broken(_)) && inner.bill.is_none() {
+            return;
+        }
+        inner.record.outcome(record::CUT);
+        if inner.bill.is_some() && inner.route.on_disconnect == OnDisconnect::Cancel {
+            inner.stage = inner.conclude(Ending::Cut, Then::End);
+        }
+        // Outside a runtime the grant's own end takes care of the money.
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            runtime.spawn(inner.drain());
+        }
+    }
+}
+
+// === impl Inner ===
+
+impl Inner {
+    /// Reads on for a client that went away.
+    async fn drain(mut self: Box<Self>) {
+        if matches!(self.stage, Stage::AwaitingHead(_)) {
+            match std::future::poll_fn(|context| self.poll_head(context)).await {
+                Ok(head) => {
+                    self.begin_metering(&head);
+                    self.record.status(head.status.as_u16());
+                }
+                Err(_) => return,
+            }
+        }
+        loop {
+            match std::future::poll_fn(|context| self.poll_pass(context)).await {
+                Some(Ok(_)) => {}
+                Some(Err(_)) | None => return,
+            }
+        }
+    }
+
+    /// Chooses the meter by the head of the answer.
+    fn begin_metering(&mut self, head: &Parts) {
+        let streamed = super::forward::is_event_stream(&head.headers);
+        self.failed = !head.status.is_success();
+        let price = self.bill.as_ref().map(|bill| &bill.price);
+        self.meter = Some(match price {
+            Some(Price::ReportedJson { pointer, .. }) => crate::apis::http::reported_cost_meter(streamed, pointer),
+            _ => self.operation.meter(&self.ask, streamed),
+        });
+        self.reported = price.and_then(|price| super::forward::reported_in_header(price, &head.headers));
+        self.unreadable = super::forward::is_encoded(&head.headers) && !self.failed;
+        self.comment &= streamed;
+    }
+
+    fn poll_head(&mut self, context: &mut Context<'_>) -> Poll<Result<Parts, HeadError>> {
+        let Stage::AwaitingHead(sending) = &mut self.stage else { return Poll::Ready(Err(HeadError::TimedOut)) };
+        match Pin::new(sending).poll(context) {
+            Poll::Ready(Ok(response)) => {
+                let (head, body) = response.into_parts();
+                self.stage = Stage::Reading(body);
+                self.last = Instant::now();
+                self.record.upstream_head();
+                Poll::Ready(Ok(head))
+            }
+            Poll::Ready(Err(error)) => {
+                // Nothing of an answer came: the provider has nothing to bill.
+                if let Some(bill) = self.bill.take() {
+                    bill.grant.void();
+                }
+                self.stage = Stage::Ended;
+                self.record.outcome(record::UPSTREAM_ERROR);
+                Poll::Ready(Err(HeadError::Unreachable(error)))
+            }
+            Poll::Pending => {
+                ready!(self.timer.as_mut().poll(context));
+                self.stage = self.conclude(Ending::TimedOut, Then::End);
+                self.record.outcome(record::UPSTREAM_ERROR);
+                Poll::Ready(Err(HeadError::TimedOut))
+            }
+        }
+    }
+
+    fn poll_progress(&mut self, context: &mut Context<'_>) -> Poll<Progress> {
+        loop {
+            match &self.stage {
+                Stage::Tail(_) | Stage::Ended if self.receipt.is_some() || self.bill.is_none() => return Poll::Ready(Progress::Ended),
+                Stage::Broken(_) => return Poll::Ready(Progress::Broken),
+                _ if !self.passing.is_empty() => return Poll::Ready(Progress::Passing),
+                _ => ready!(self.poll_step(context)),
+            }
+        }
+    }
+
+    fn poll_pass(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Bytes, BodyError>>> {
+        loop {
+            if let Some(bytes) = self.next_passing() {
+                return Poll::Ready(Some(Ok(bytes)));
+            }
+            match std::mem::replace(&mut self.stage, Stage::Ended) {
+                Stage::Broken(error) => return Poll::Ready(Some(Err(error))),
+                Stage::Ended => return Poll::Ready(None),
+                Stage::Tail(body) => {
+                    end_tail(body);
+                    return Poll::Ready(None);
+                }
+                stage => self.stage = stage,
+            }
+            ready!(self.poll_step(context));
+        }
+    }
+
+    /// What is ready goes out in one write.
+    fn next_passing(&mut self) -> Option<Bytes> {
+        let first = self.passing.pop_front()?;
+        if self.passing.is_empty() {
+            return Some(first);
+        }
+        let mut joined = bytes::BytesMut::with_capacity(first.len() + self.passing.iter().map(Bytes::len).sum::<usize>());
+        joined.extend_from_slice(&first);
+        for bytes in self.passing.drain(..) {
+            joined.extend_from_slice(&bytes);
+        }
+        Some(joined.freeze())
+    }
+
+    /// One step: a chunk of the provider's answer, its end, or the charge's durability.
+    fn poll_step(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        match &mut self.stage {
+            Stage::Reading(body) => {
+                let frame = match Pin::new(body).poll_frame(context) {
+                    Poll::Ready(frame) => frame,
+                    Poll::Pending => {
+                        ready!(self.poll_timeout(context));
+                        self.stage = self.conclude(Ending::TimedOut, Then::Break("the provider stopped answering".into()));
+                        return Poll::Ready(());
+                    }
+                };
+                self.last = Instant::now();
+                self.take_frame(frame);
+                Poll::Ready(())
+            }
+            Stage::Settling { charging, .. } => {
+                let settled = ready!(charging.poll(context));
+                let Stage::Settling { charging, then } = std::mem::replace(&mut self.stage, Stage::Ended) else { return Poll::Ready(()) };
+                let durable = settled.is_ok();
+                self.settled(&charging, settled);
+                self.stage = match then {
+                    // The client sees the end only of what is charged.
+                    _ if !durable => Stage::Broken("the charge could not be made durable".into()),
+                    Then::Break(error) => Stage::Broken(error),
+                    Then::Tail(body) => Stage::Tail(body),
+                    Then::End => Stage::Ended,
+                };
+                Poll::Ready(())
+            }
+            Stage::AwaitingHead(_) | Stage::Tail(_) | Stage::Broken(_) | Stage::Ended => Poll::Ready(()),
+        }
+    }
+
+    fn take_frame(&mut self, frame: Option<Result<http_body::Frame<Bytes>, hyper::Error>>) {
+        let mut pass = Vec::new();
+        match frame {
+            Some(Ok(frame)) => {
+                let Ok(data) = frame.into_data() else { return };
+                if let Some(meter) = &mut self.meter {
+                    meter.chunk(data, &mut pass);
+                    if meter.terminal()
+                        && let Stage::Reading(body) = std::mem::replace(&mut self.stage, Stage::Ended)
+                    {
+                        self.passing.extend(pass);
+                        self.stage = self.conclude(self.ending(), Then::Tail(body));
+                        return;
+                    }
+                }
+            }
+            Some(Err(error)) => {
+                self.stage = self.conclude(Ending::Cut, Then::Break(error.into()));
+                return;
+            }
+            None => {
+                if let Some(meter) = &mut self.meter {
+                    meter.end(&mut pass);
+                }
+                self.passing.extend(pass);
+                self.stage = self.conclude(self.ending(), Then::End);
+                return;
+            }
+        }
+        self.passing.extend(pass);
+    }
+
+    fn ending(&self) -> Ending {
+        if self.failed { Ending::ProviderError } else { Ending::Complete }
+    }
+
+    /// Pending until the provider has been silent for too long, or the whole request took too long.
+    fn poll_timeout(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        loop {
+            let due = self.deadline.min(self.last + self.route.upstream.idle_timeout);
+            if due <= Instant::now() {
+                return Poll::Ready(());
+            }
+            if self.timer.deadline() != due {
+                self.timer.as_mut().reset(due);
+            }
+            ready!(self.timer.as_mut().poll(context));
+        }
+    }
+
+    /// Makes the charge, once.
+    fn conclude(&mut self, ending: Ending, then: Then) -> Stage {
+        let Some(bill) = self.bill.take() else {
+            return match then {
+                Then::Break(error) => Stage::Broken(error),
+                Then::Tail(body) => Stage::Tail(body),
+                Then::End => Stage::Ended,
+            };
+        };
+        let measured = self.meter.as_ref().map_or_else(Measured::default, |meter| meter.measured());
+        let reported = self.reported.or(measured.reported_cost);
+        let admitted = bill.grant.admitted();
+        let due = match self.unreadable {
+            true if matches!(bill.price, Price::Tokens(_)) => Charge::Hold,
+            _ => charge(&bill.price, ending, &measured, reported, admitted, self.route.on_uncertain),
+        };
+        let Bill { grant, label, price_version, .. } = bill;
+        let began = Instant::now();
+        let charging = match due {
+            Charge::Cost { cost, certainty, usage } => {
+                let ticket = grant.settle(cost, certainty, usage, label.clone(), &price_version);
+                Charging { ticket: Some(ticket), began, label, cost, usage, estimated: certainty != Certainty::Exact }
+            }
+            Charge::Hold => Charging { ticket: Some(grant.charge_hold()), began, label, cost: admitted.amount, usage: Usage::default(), estimated: true },
+            Charge::Void => {
+                grant.void();
+                Charging { ticket: None, began, label, cost: Usd::ZERO, usage: Usage::default(), estimated: false }
+            }
+        };
+        Stage::Settling { charging, then }
+    }
+
+    /// The charge is durable: what was kept back may pass.
+    fn settled(&mut self, charging: &Charging, settled: Result<Settled, LedgerError>) {
+        match settled {
+            Ok(settled) => {
+                self.receipt = Some(Receipt { cost: charging.cost, balance: settled.balance });
+                if charging.ticket.is_some() {
+                    self.record.charged(&charging.label, charging.cost, &charging.usage, charging.estimated, &settled, charging.began.elapsed());
+                }
+                if self.comment {
+                    let balance = settled.balance.map_or_else(String::new, |balance| format!(" balance={balance}"));
+                    self.passing.push_back(Bytes::from(format!(": spendgate cost={}{balance}\n\n", charging.cost)));
+                }
+                if let Some(meter) = &mut self.meter {
+                    self.passing.extend(meter.take_held());
+                }
+            }
+            Err(error) => tracing::error!(%error, request_id = %self.record.id(), "a settlement was not confirmed"),
+        }
+    }
+}
+
+// === impl Charging ===
+
+impl Charging {
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Result<Settled, LedgerError>> {
+        match &mut self.ticket {
+            Some(ticket) => Pin::new(ticket).poll(context),
+            None => Poll::Ready(Ok(Settled::default())),
+        }
+    }
+}
+
+/// Lets the provider end its body, so that its connection can be used again.
+fn end_tail(mut body: Incoming) {
+    if body.is_end_stream() {
+        return;
+    }
+    tokio::spawn(async move {
+        let end = async { while let Some(Ok(_)) = std::future::poll_fn(|context| Pin::new(&mut body).poll_frame(context)).await {} };
+        let _ = tokio::time::timeout(TAIL_TIMEOUT, end).await;
+    });
+}

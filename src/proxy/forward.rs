@@ -1,0 +1,235 @@
+//! forward: the request goes to the provider, or to the sandbox. Only a granted one can come here.
+
+use bytes::Bytes;
+use http::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderName, HeaderValue};
+use http::response::Parts;
+use http::{HeaderMap, Response, StatusCode};
+
+use crate::apis::{Api, Refusal};
+use crate::ledger::Grant;
+use crate::money::Usd;
+use crate::sandbox::Simulated;
+
+use super::admit::Granted;
+use super::exchange::{Bill, Exchange, HeadError, Progress, Receipt};
+use super::quote::{Kind, Price, Quoted, usable};
+use super::record::{self, Record};
+use super::upstream::{self, UpstreamClients};
+use super::{Refused, ResponseBody, respond};
+
+/// Sends the request and answers the client.
+pub(super) async fn forward(granted: Granted, clients: &UpstreamClients, record: Record) -> Response<ResponseBody> {
+    let Granted { quoted, grant } = granted;
+    match &quoted.kind {
+        Kind::Provider => to_provider(quoted, grant, clients, record).await,
+        Kind::Sandbox { faults, models } => {
+            let simulated = quoted.operation.simulate(&quoted.request.view(), faults, &mut models.iter().map(String::as_str));
+            from_sandbox(simulated, record).await
+        }
+    }
+}
+
+async fn from_sandbox(simulated: Simulated, mut record: Record) -> Response<ResponseBody> {
+    tokio::time::sleep(simulated.latency).await;
+    record.status(simulated.status.as_u16());
+    record.outcome(outcome(simulated.status));
+    let mut response = simulated.into_response().map(ResponseBody::other);
+    respond::put_request_id(response.headers_mut(), &record);
+    response.map(|body| body.recorded(record))
+}
+
+async fn to_provider(quoted: Quoted, mut grant: Grant, clients: &UpstreamClients, mut record: Record) -> Response<ResponseBody> {
+    let limit = output_limit(&quoted, &grant);
+    let clamped = limit.filter(|limit| limit.clamped).map(|limit| limit.tokens);
+    if let Some(tokens) = clamped {
+        record.clamped(tokens);
+    }
+    let body = quoted.ask.upstream_body(&quoted.request.body, limit.map(|limit| limit.tokens));
+    let prepared = clients.of(&quoted.route.upstream).and_then(|client| upstream::request(&quoted, body).map(|request| (client, request)));
+    let (client, request) = match prepared {
+        Ok(prepared) => prepared,
+        Err(error) => {
+            tracing::error!(%error, upstream = quoted.route.upstream.name, "a request could not be made for the upstream");
+            grant.void();
+            return respond::refused(*Refused::new(quoted.api, Refusal::upstream_error("The upstream is misconfigured; the gateway's log says how.")), record);
+        }
+    };
+    let Quoted { api, operation, route, ask, price, label, price_version, snapshot, routes, .. } = quoted;
+    let lists_models = operation.lists_models();
+    record.sent();
+    grant.sent();
+    let upstream_name = route.upstream.name.clone();
+    let mut exchange = Exchange::new(client.request(request), operation, ask, route, Bill { grant, price, label, price_version }, record);
+    match exchange.head().await {
+        Ok(head) if lists_models && head.status.is_success() => {
+            let keep = |model: &str| usable(&snapshot, &routes, model);
+            list_models(head, exchange, api, &keep, &upstream_name).await
+        }
+        Ok(head) => answer(head, exchange, api, clamped, &upstream_name).await,
+        Err(error) => {
+            // Where the hold was charged, the charge is durable first.
+            exchange.progress().await;
+            let Some((mut record, _)) = exchange.close() else { return Response::new(ResponseBody::whole(Bytes::new())) };
+            record.outcome(record::UPSTREAM_ERROR);
+            let refusal = match error {
+                HeadError::TimedOut => Refusal::upstream_timeout(format!("The upstream '{upstream_name}' did not answer in time.")),
+                HeadError::Unreachable(error) => {
+                    tracing::warn!(%error, cause = error_chain(&error), upstream = upstream_name, "the upstream could not be reached");
+                    Refusal::upstream_error(format!("The upstream '{upstream_name}' could not be reached, or broke off before it answered."))
+                }
+            };
+            respond::refused(*Refused::new(api, refusal), record)
+        }
+    }
+}
+
+#[derive(Clone, Copy)]
+struct OutputLimit {
+    tokens: u64,
+    /// Lower than what was asked for.
+    clamped: bool,
+}
+
+/// The output limit that goes upstream, where the client's own does not do.
+fn output_limit(quoted: &Quoted, grant: &Grant) -> Option<OutputLimit> {
+    let Price::Tokens(price) = &quoted.price else { return None };
+    let admitted = grant.admitted();
+    if !admitted.budgeted {
+        return None;
+    }
+    if admitted.amount < quoted.want {
+        return Some(OutputLimit { tokens: price.quote.output_limit_for(admitted.amount), clamped: true });
+    }
+    // Where neither client nor provider names a limit, the one that the hold was made for is set.
+    let assumed = price.bound.has_output && price.bound.output_tokens.is_none() && !price.provider_limits_output() && quoted.ask.clampable();
+    price.quote.max_output().filter(|_| assumed).map(|tokens| OutputLimit { tokens, clamped: false })
+}
+
+/// The provider's answer on its way to the client.
+async fn answer(head: Parts, mut exchange: Box<Exchange>, api: &'static dyn Api, clamped: Option<u64>, upstream_name: &str) -> Response<ResponseBody> {
+    let streamed = is_event_stream(&head.headers);
+    exchange.begin_metering(&head);
+    if let Some(record) = exchange.record() {
+        record.status(head.status.as_u16());
+        record.outcome(outcome(head.status));
+    }
+    if head.status.is_redirection() {
+        return broken(exchange, api, format!("The upstream '{upstream_name}' answered with a redirect, which is not followed."), "a redirect").await;
+    }
+    let mut headers = passed_headers(&head, api);
+    if let Some(tokens) = clamped {
+        headers.insert(HeaderName::from_static("spendgate-clamped"), HeaderValue::from(tokens));
+    }
+    if let Some(record) = exchange.record() {
+        respond::put_request_id(&mut headers, record);
+    }
+    let progress = if streamed { Progress::Passing } else { exchange.progress().await };
+    let body = match progress {
+        Progress::Broken => return broken(exchange, api, format!("The upstream '{upstream_name}' broke off its answer."), "a broken answer").await,
+        Progress::Passing => ResponseBody::provider(exchange),
+        Progress::Ended => {
+            if let Some(receipt) = exchange.receipt() {
+                put_receipt(&mut headers, receipt);
+            }
+            let Some((record, passing)) = exchange.close() else { return Response::new(ResponseBody::whole(Bytes::new())) };
+            ResponseBody::whole(join(passing)).recorded(record)
+        }
+    };
+    let mut response = Response::new(body);
+    *response.status_mut() = head.status;
+    *response.headers_mut() = headers;
+    response
+}
+
+/// The provider's list of models, without those that the token may not use.
+async fn list_models(head: Parts, mut exchange: Box<Exchange>, api: &'static dyn Api, keep: &(dyn Fn(&str) -> bool + Sync), upstream_name: &str) -> Response<ResponseBody> {
+    exchange.begin_metering(&head);
+    let list = match exchange.progress().await {
+        Progress::Ended => exchange.take_passing(),
+        Progress::Passing | Progress::Broken => None,
+    };
+    let filtered = list.and_then(|list| crate::apis::openai::filter_models(&list, &|model| keep(model)));
+    let Some(filtered) = filtered else {
+        return broken(exchange, api, format!("The upstream '{upstream_name}' answered with no list of models."), "no list of models").await;
+    };
+    let Some((mut record, _)) = exchange.close() else { return Response::new(ResponseBody::whole(Bytes::new())) };
+    record.status(head.status.as_u16());
+    record.outcome(record::OK);
+    let mut headers = passed_headers(&head, api);
+    respond::put_request_id(&mut headers, &record);
+    let mut response = Response::new(ResponseBody::whole(filtered).recorded(record));
+    *response.headers_mut() = headers;
+    response
+}
+
+/// The provider's headers that the client gets.
+fn passed_headers(head: &Parts, api: &'static dyn Api) -> HeaderMap {
+    let mut headers = HeaderMap::with_capacity(head.headers.len() + 6);
+    for (name, value) in &head.headers {
+        if api.passes_response_header(name) {
+            headers.append(name, value.clone());
+        }
+    }
+    headers
+}
+
+/// Nothing of the provider's answer goes to the client: a 502 of our own, once the money is settled.
+async fn broken(mut exchange: Box<Exchange>, api: &'static dyn Api, message: String, why: &str) -> Response<ResponseBody> {
+    tracing::warn!(why, "{message}");
+    while exchange.progress().await == Progress::Passing {
+        exchange.discard();
+    }
+    let Some((mut record, _)) = exchange.close() else { return Response::new(ResponseBody::whole(Bytes::new())) };
+    record.outcome(record::UPSTREAM_ERROR);
+    respond::refused(*Refused::new(api, Refusal::upstream_error(message)), record)
+}
+
+fn put_receipt(headers: &mut HeaderMap, receipt: Receipt) {
+    let amount = |amount: Usd| HeaderValue::from_str(&amount.to_string());
+    if let Ok(cost) = amount(receipt.cost) {
+        headers.insert(HeaderName::from_static("spendgate-cost"), cost);
+    }
+    if let Some(Ok(balance)) = receipt.balance.map(amount) {
+        headers.insert(HeaderName::from_static("spendgate-balance"), balance);
+    }
+}
+
+fn join(mut passing: std::collections::VecDeque<Bytes>) -> Bytes {
+    if passing.len() <= 1 {
+        return passing.pop_front().unwrap_or_default();
+    }
+    passing.iter().flat_map(|bytes| bytes.iter().copied()).collect()
+}
+
+fn outcome(status: StatusCode) -> &'static str {
+    match status.as_u16() {
+        0..400 => record::OK,
+        400..500 => record::CLIENT_ERROR,
+        _ => record::UPSTREAM_ERROR,
+    }
+}
+
+pub(super) fn is_event_stream(headers: &HeaderMap) -> bool {
+    headers.get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().get(..17).is_some_and(|kind| kind.eq_ignore_ascii_case(b"text/event-stream")))
+}
+
+/// Whether an encoding hides what the answer says, though none was asked for.
+pub(super) fn is_encoded(headers: &HeaderMap) -> bool {
+    headers.get(CONTENT_ENCODING).is_some_and(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"identity"))
+}
+
+/// The cost that the provider tells in a header, where that is the price: a plain decimal, not negative.
+pub(super) fn reported_in_header(price: &Price, headers: &HeaderMap) -> Option<Usd> {
+    let Price::ReportedHeader { name, .. } = price else { return None };
+    crate::apis::http::reported_cost_header(headers.get(name)?)
+}
+
+fn error_chain(error: &dyn std::error::Error) -> String {
+    let mut causes = Vec::new();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        causes.push(cause.to_string());
+        next = cause.source();
+    }
+    causes.join(": ")
+}

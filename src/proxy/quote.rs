@@ -1,0 +1,297 @@
+//! quote: the body is read and becomes an ask; the ask is priced. What cannot be priced goes no further.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use http::HeaderMap;
+use http::header::{CONTENT_LENGTH, HeaderName};
+use http_body_util::BodyExt;
+use hyper::body::Incoming;
+use jiff::Timestamp;
+
+use crate::apis::{Api, Ask, Billing, Operation, Refusal, RequestView};
+use crate::config::{Configuration, Route, RoutePrice};
+use crate::ledger::{ChargeLabel, TokenFacts};
+use crate::money::Usd;
+use crate::prices::{self, Bound, ModelPrice, PriceError, Quote, QuoteLimits, Rates, Unit, Usage, Variant};
+use crate::sandbox::Faults;
+use crate::tokens::{SecretHash, TokenKind};
+
+use super::Refused;
+use super::identify::Identified;
+
+/// Between two pieces of a request's body, and for all of it.
+const BODY_PAUSE: Duration = Duration::from_secs(30);
+const BODY_TIMEOUT: Duration = Duration::from_secs(300);
+
+/// A report of so many times what the model can hold is not believed; limits in the price book may be a little out of date.
+const ABSURD_FACTOR: u64 = 4;
+
+/// A request whose cost is bounded.
+pub(super) struct Quoted {
+    pub(super) api: &'static dyn Api,
+    pub(super) operation: &'static dyn Operation,
+    pub(super) route: Arc<Route>,
+    pub(super) request: ClientRequest,
+    pub(super) ask: Ask,
+    pub(super) price: Price,
+    /// The most that it can cost as asked.
+    pub(super) want: Usd,
+    /// The least that is worth sending.
+    pub(super) least: Usd,
+    pub(super) label: ChargeLabel,
+    pub(super) price_version: String,
+    pub(super) facts: Arc<TokenFacts>,
+    pub(super) secret: SecretHash,
+    pub(super) kind: Kind,
+    pub(super) snapshot: Arc<Configuration>,
+    /// The routes that speak this API at this path, in order.
+    pub(super) routes: Vec<Arc<Route>>,
+}
+
+/// What the client sent, as far as it goes on.
+pub(super) struct ClientRequest {
+    pub(super) method: http::Method,
+    pub(super) path: String,
+    /// Where the mount ends in `path`.
+    pub(super) below: usize,
+    pub(super) query: Option<String>,
+    pub(super) headers: HeaderMap,
+    pub(super) body: Bytes,
+}
+
+/// Where the answer comes from.
+pub(super) enum Kind {
+    /// The provider.
+    Provider,
+    /// The sandbox, with these faults; models it lists.
+    Sandbox { faults: Faults, models: Vec<String> },
+}
+
+/// How the request is priced, fixed when it came.
+pub(super) enum Price {
+    /// Nothing.
+    Free,
+    /// So much if the provider answers with success.
+    PerRequest(Usd),
+    /// What the provider reports at a JSON pointer; this is held.
+    ReportedJson { pointer: String, hold: Usd },
+    /// What the provider reports in a header; this is held.
+    ReportedHeader { name: HeaderName, hold: Usd },
+    /// By tokens, at the model's rates.
+    Tokens(TokenPrice),
+}
+
+/// A price by tokens.
+pub(super) struct TokenPrice {
+    source: RateSource,
+    /// The tier that was asked for.
+    asked_tier: Option<String>,
+    at: Timestamp,
+    pub(super) quote: Quote,
+    pub(super) bound: Bound,
+}
+
+enum RateSource {
+    Book(Arc<ModelPrice>),
+    Route(Arc<Rates>),
+}
+
+/// Reads the body, parses the ask, picks the route by its model and prices it.
+pub(super) async fn quote(identified: Identified, max_body: usize) -> Result<Quoted, Box<Refused>> {
+    let Identified { routed, facts, secret } = identified;
+    let api = routed.api;
+    let refuse = |refusal| Refused::new(api, refusal);
+    let body = read(routed.body, &routed.headers, max_body).await.map_err(refuse)?;
+    let request = ClientRequest { method: routed.method, path: routed.path, below: routed.below, query: routed.query, headers: routed.headers, body };
+    let ask = routed.operation.ask(&request.view()).map_err(|error| refuse(Refusal::from(error)))?;
+
+    let by_model = matches!(routed.operation.billing(), Billing::Tokens);
+    let route = if by_model { routed.routes.iter().find(|route| route.takes_model(&ask.model)) } else { routed.routes.first() };
+    let route = route.cloned().ok_or_else(|| refuse(Refusal::model_not_allowed(&ask.model)))?;
+    let book = &routed.snapshot.prices;
+    let provider = &route.upstream.provider;
+    // What is told of one model is told only to those who may use it.
+    if !by_model && !ask.model.is_empty() {
+        if !routed.routes.iter().any(|route| route.takes_model(&ask.model)) {
+            return Err(refuse(Refusal::model_not_allowed(&ask.model)));
+        }
+        if !usable(&routed.snapshot, &routed.routes, &ask.model) {
+            return Err(refuse(Refusal::model_not_priced(&ask.model)));
+        }
+    }
+
+    let kind = match facts.kind {
+        TokenKind::Api => Kind::Provider,
+        TokenKind::Sandbox => {
+            let faults = request.headers.get("spendgate-simulate").map_or(Ok(Faults::default()), |value| Faults::parse(value.to_str().unwrap_or("?")));
+            let faults = faults.map_err(|what| refuse(Refusal::invalid_request(format!("Header spendgate-simulate: {what}"))))?;
+            let models = if by_model { Vec::new() } else { book.models(provider).filter(|model| usable(&routed.snapshot, &routed.routes, model)).map(str::to_owned).collect() };
+            Kind::Sandbox { faults, models }
+        }
+    };
+    let priced = match (&kind, routed.operation.billing(), &route.price) {
+        (Kind::Sandbox { .. }, ..) | (_, Billing::Free, _) | (_, _, Some(RoutePrice::Free)) => Ok((Price::Free, String::new())),
+        (_, _, Some(RoutePrice::PerRequest(cost))) => Ok((Price::PerRequest(*cost), ask.model.clone())),
+        (_, _, Some(RoutePrice::ReportedJson { pointer, hold })) => Ok((Price::ReportedJson { pointer: pointer.clone(), hold: *hold }, ask.model.clone())),
+        (_, _, Some(RoutePrice::ReportedHeader { name, hold })) => Ok((Price::ReportedHeader { name: name.clone(), hold: *hold }, ask.model.clone())),
+        (_, _, Some(RoutePrice::Units(rates))) => TokenPrice::new(RateSource::Route(rates.clone()), &ask, routed.operation, &route).map(|price| (Price::Tokens(price), ask.model.clone())),
+        (_, _, None) => book
+            .find(provider, &ask.model)
+            .ok_or_else(|| Refusal::model_not_priced(&ask.model))
+            .and_then(|model| {
+                let id = model.id.to_string();
+                TokenPrice::new(RateSource::Book(model), &ask, routed.operation, &route).map(|price| (Price::Tokens(price), id))
+            }),
+    };
+    let (price, model) = priced.map_err(refuse)?;
+    let (want, least) = match &price {
+        Price::Free => (Usd::ZERO, Usd::ZERO),
+        Price::PerRequest(cost) | Price::ReportedJson { hold: cost, .. } | Price::ReportedHeader { hold: cost, .. } => (*cost, *cost),
+        Price::Tokens(tokens) => (tokens.quote.want, tokens.quote.least),
+    };
+    let feature = if routed.operation.billing() == Billing::PerRequest { route.feature.clone() } else { routed.operation.feature().to_owned() };
+    Ok(Quoted {
+        api,
+        operation: routed.operation,
+        label: ChargeLabel { provider: provider.clone(), model, feature },
+        price_version: book.version().to_owned(),
+        route,
+        request,
+        ask,
+        price,
+        want,
+        least,
+        facts,
+        secret,
+        kind,
+        snapshot: routed.snapshot,
+        routes: routed.routes,
+    })
+}
+
+/// Whether a request for the model would be priced on one of these routes.
+pub(super) fn usable(snapshot: &Configuration, routes: &[Arc<Route>], model: &str) -> bool {
+    let route = routes.iter().find(|route| route.takes_model(model));
+    route.is_some_and(|route| route.price.is_some() || snapshot.prices.find(&route.upstream.provider, model).is_some())
+}
+
+// === impl ClientRequest ===
+
+impl ClientRequest {
+    /// What an API sees of it.
+    pub(super) fn view(&self) -> RequestView<'_> {
+        RequestView { method: &self.method, path: self.path.get(self.below..).unwrap_or_default(), headers: &self.headers, body: &self.body }
+    }
+}
+
+// === impl TokenPrice ===
+
+impl TokenPrice {
+    fn new(source: RateSource, ask: &Ask, operation: &dyn Operation, route: &Route) -> Result<Self, Refusal> {
+        let at = Timestamp::now();
+        let limits = QuoteLimits {
+            min_output: route.min_output,
+            default_max_output: operation.default_output().or(route.default_max_output),
+            clamp: route.clamp && ask.clampable(),
+        };
+        let asked_tier = ask.service_tier.clone();
+        let quote = match &source {
+            RateSource::Route(rates) => prices::quote(&[rates], &prices::ModelLimits::default(), &ask.bound, &limits),
+            RateSource::Book(model) => {
+                let tier = asked_tier.as_deref();
+                let mut candidates = model.candidates(at, &tier_variant(None));
+                if let Some(tier) = tier {
+                    let asked = model.candidates(at, &tier_variant(Some(tier)));
+                    if asked.is_empty() {
+                        let message = format!("Model '{}' has no price for service tier '{tier}'.", ask.model);
+                        return Err(Refusal::new(crate::apis::RefusalKind::ModelNotPriced, message).with_param(Some("service_tier".to_owned())));
+                    }
+                    // A provider may serve what it was asked to favour at its usual tier.
+                    candidates.extend(asked);
+                }
+                if candidates.is_empty() {
+                    return Err(Refusal::model_not_priced(&ask.model));
+                }
+                prices::quote(&candidates, &model.limits, &ask.bound, &limits)
+            }
+        };
+        let quote = quote.map_err(|error| unpriceable(&ask.model, &error))?;
+        Ok(Self { source, asked_tier, at, quote, bound: ask.bound.clone() })
+    }
+
+    /// True where the price is the price book's, and not the route's own.
+    pub(super) fn from_book(&self) -> bool {
+        matches!(self.source, RateSource::Book(_))
+    }
+
+    /// Whether a report cannot be true: more than the model takes or gives, many times over.
+    pub(super) fn is_absurd(&self, usage: &Usage) -> bool {
+        let RateSource::Book(model) = &self.source else { return false };
+        let most = |limit: Option<u64>| limit.filter(|limit| *limit > 0).map(|limit| limit.saturating_mul(ABSURD_FACTOR));
+        let output = [Unit::Output, Unit::OutputReasoning, Unit::OutputAudio, Unit::OutputImage, Unit::OutputVideo].into_iter().fold(0_u64, |sum, unit| sum.saturating_add(usage.get(unit)));
+        most(model.limits.context).is_some_and(|most| usage.input_tokens() > most || output / self.bound.choices.max(1) > most)
+    }
+
+    /// Whether the provider itself is known to limit the model's output.
+    pub(super) fn provider_limits_output(&self) -> bool {
+        matches!(&self.source, RateSource::Book(model) if model.limits.output.is_some())
+    }
+
+    /// The rates of the tier that the provider says it served, or, where it does not say or its name is new, of the one asked for.
+    pub(super) fn rates(&self, served_tier: Option<&str>) -> Option<&Rates> {
+        match &self.source {
+            RateSource::Route(rates) => Some(rates),
+            RateSource::Book(model) => served_tier
+                .and_then(|tier| model.rates(self.at, &tier_variant(Some(tier))))
+                .or_else(|| model.rates(self.at, &tier_variant(self.asked_tier.as_deref()))),
+        }
+    }
+}
+
+fn tier_variant(tier: Option<&str>) -> Variant<'_> {
+    tier.map_or(Variant::Default, Variant::ServiceTier)
+}
+
+fn unpriceable(model: &str, error: &PriceError) -> Refusal {
+    match error {
+        PriceError::Unpriced(unit) => {
+            Refusal::new(crate::apis::RefusalKind::ModelNotPriced, format!("Model '{model}' has no price for {}, which this request can consume.", unit.name()))
+        }
+        PriceError::Unbounded => Refusal::invalid_request(format!("The output of model '{model}' has no known limit, so the cost cannot be bounded; set an output limit.")),
+        PriceError::NoRates => Refusal::model_not_priced(model),
+        PriceError::TooLarge => Refusal::invalid_request("The request can cost more than any budget can hold; lower its output limit."),
+    }
+}
+
+async fn read(mut body: Incoming, headers: &HeaderMap, max_body: usize) -> Result<Bytes, Refusal> {
+    let too_large = || Refusal::request_too_large(max_body as u64);
+    let announced = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()).and_then(|length| length.parse::<usize>().ok());
+    if announced.is_some_and(|length| length > max_body) {
+        return Err(too_large());
+    }
+    let whole = async {
+        let mut first: Option<Bytes> = None;
+        let mut gathered = BytesMut::new();
+        while let Some(frame) = tokio::time::timeout(BODY_PAUSE, body.frame()).await.map_err(|_| Refusal::invalid_request("The body did not arrive in time."))? {
+            let frame = frame.map_err(|_| Refusal::invalid_request("The body broke off or is not framed as announced."))?;
+            let Ok(data) = frame.into_data() else { continue };
+            if gathered.len() + first.as_ref().map_or(0, Bytes::len) + data.len() > max_body {
+                return Err(too_large());
+            }
+            // A body that came in one piece is not copied.
+            match first.take() {
+                None if gathered.is_empty() => first = Some(data),
+                None => gathered.extend_from_slice(&data),
+                Some(head) => {
+                    gathered.reserve(announced.unwrap_or(0).max(head.len() + data.len()));
+                    gathered.extend_from_slice(&head);
+                    gathered.extend_from_slice(&data);
+                }
+            }
+        }
+        Ok(first.unwrap_or_else(|| gathered.freeze()))
+    };
+    tokio::time::timeout(BODY_TIMEOUT, whole).await.map_err(|_| Refusal::invalid_request("The body did not arrive in time."))?
+}

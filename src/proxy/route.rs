@@ -1,0 +1,50 @@
+//! route: the raw path finds its routes, and the operation of their API that it names.
+
+use std::sync::Arc;
+
+use http::HeaderMap;
+use http::Method;
+use hyper::body::Incoming;
+
+use crate::apis::{self, Api, Operation, Refusal};
+use crate::config::{Configuration, Route, RoutePath};
+
+use super::Refused;
+use super::screen::Screened;
+
+/// A request that some route takes.
+pub(super) struct Routed {
+    pub(super) snapshot: Arc<Configuration>,
+    /// The routes that take this path and speak this API, in order. Never empty: which of them is told by the model.
+    pub(super) routes: Vec<Arc<Route>>,
+    pub(super) api: &'static dyn Api,
+    pub(super) operation: &'static dyn Operation,
+    pub(super) method: Method,
+    /// The path as it came.
+    pub(super) path: String,
+    /// Where the mount ends in `path`.
+    pub(super) below: usize,
+    pub(super) query: Option<String>,
+    pub(super) headers: HeaderMap,
+    pub(super) body: Incoming,
+}
+
+/// Finds the routes and the operation.
+pub(super) fn route(screened: Screened, snapshot: Arc<Configuration>) -> Result<Routed, Box<Refused>> {
+    let Screened { method, path, query, headers, body } = screened;
+    let mut matching = snapshot.routes.matching(&path);
+    let Some((first, below)) = matching.next() else {
+        return Err(Refused::new(apis::fallback(), Refusal::route_not_found(format!("There is no route for {method} {path}."))));
+    };
+    let api = apis::of(first.api);
+    let operation = api.operation(&method, below).map_err(|none| Refused::new(api, Refusal::from(none)))?;
+    let below = path.len() - below.len();
+    let mut routes = vec![first.clone()];
+    routes.extend(matching.filter(|(route, _)| route.api == first.api).map(|(route, _)| route.clone()));
+    // Only the first mount decides what stands below it.
+    routes.retain(|route| match &route.path {
+        RoutePath::Mount(prefix) => prefix.len() == below,
+        RoutePath::Exact(_) => below == path.len(),
+    });
+    Ok(Routed { routes, api, operation, method, below, path, query, headers, body, snapshot: snapshot.clone() })
+}

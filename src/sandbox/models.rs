@@ -1,0 +1,23 @@
+//! Simulated `GET models` and `GET models/{id}`.
+
+use serde_json::{Value, json};
+
+use super::Simulated;
+use super::problem::Problem;
+use super::seed::Seed;
+
+/// The list of all models.
+pub(super) fn list(models: &mut dyn Iterator<Item = &str>) -> Simulated {
+    let data: Vec<Value> = models.map(model).collect();
+    Simulated::json(json!({"object": "list", "data": data}).to_string())
+}
+
+/// One model.
+pub(super) fn one(id: &str, models: &mut dyn Iterator<Item = &str>) -> Result<Simulated, Problem> {
+    let listed = models.map(|known| known == id).fold(false, |found, here| found || here);
+    if listed { Ok(Simulated::json(model(id).to_string())) } else { Err(Problem::no_such_model(id)) }
+}
+
+fn model(id: &str) -> Value {
+    json!({"id": id, "object": "model", "created": Seed::of_bytes("model", id.as_bytes()).created(), "owned_by": "system"})
+}
