@@ -73,7 +73,9 @@ pub fn main() -> ExitCode {
         Command::Token(args) => ask(args.run()),
         Command::Usage(args) => ask(args.run()),
         Command::Audit(args) => args.run().and_then(|output| Ok(output.print()?)),
-        Command::Openapi => serde_json::to_string_pretty(&admin::openapi::document()).map_err(anyhow::Error::from).and_then(|text| Ok(Output::of(text).print()?)),
+        Command::Openapi => {
+            serde_json::to_string_pretty(&admin::openapi::document()).map_err(anyhow::Error::from).and_then(|text| Ok(Output::of(text).print()?))
+        }
     };
     done.unwrap_or_else(|error| {
         say(&format!("spendgate: {error:#}"));

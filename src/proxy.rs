@@ -60,7 +60,16 @@ impl Proxy {
     /// The road over these routes, prices and this ledger.
     #[must_use]
     pub fn new(live: Arc<Live>, ledger: Ledger, metrics: Arc<Metrics>, lease: std::time::Duration, max_body: usize) -> Self {
-        Self { live, ledger, metrics, upstreams: UpstreamClients::default(), bad_credentials: BadCredentials::default(), in_flight: InFlight::default(), lease, max_body }
+        Self {
+            live,
+            ledger,
+            metrics,
+            upstreams: UpstreamClients::default(),
+            bad_credentials: BadCredentials::default(),
+            in_flight: InFlight::default(),
+            lease,
+            max_body,
+        }
     }
 
     /// The requests under way, whoever still listens to them: a drain waits for these.

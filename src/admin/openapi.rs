@@ -137,7 +137,10 @@ fn schemas() -> Value {
     });
     let mut new = patch.clone();
     if let Some(fields) = new.as_object_mut() {
-        fields.insert("name".into(), json!({ "type": "string", "minLength": 1, "maxLength": MAX_NAME_CHARS, "description": "No slash, no control character, not `me` or `legacy`." }));
+        fields.insert(
+            "name".into(),
+            json!({ "type": "string", "minLength": 1, "maxLength": MAX_NAME_CHARS, "description": "No slash, no control character, not `me` or `legacy`." }),
+        );
         fields.insert("token_type".into(), kind);
     }
     json!({
@@ -201,7 +204,8 @@ fn error_responses() -> Value {
 }
 
 fn operation(id: &str, summary: &str, failures: &[&str], success: &Value) -> Value {
-    let mut responses: Map<String, Value> = failures.iter().map(|status| ((*status).to_owned(), json!({ "$ref": format!("#/components/responses/{status}") }))).collect();
+    let mut responses: Map<String, Value> =
+        failures.iter().map(|status| ((*status).to_owned(), json!({ "$ref": format!("#/components/responses/{status}") }))).collect();
     responses.extend(success.as_object().cloned().unwrap_or_default());
     json!({ "operationId": id, "summary": summary, "responses": responses })
 }

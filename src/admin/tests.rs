@@ -105,7 +105,15 @@ impl Api {
         let facts = self.ledger.token_facts(&secret).unwrap();
         let cost: Usd = cost.parse().unwrap();
         let label = ChargeLabel { provider: provider.into(), model: model.into(), feature: feature.into() };
-        let request = AdmitRequest { hold: HoldId::generate(), token: facts.id, secret, want: cost, least: cost, lease: std::time::Duration::from_secs(60), label: label.clone() };
+        let request = AdmitRequest {
+            hold: HoldId::generate(),
+            token: facts.id,
+            secret,
+            want: cost,
+            least: cost,
+            lease: std::time::Duration::from_secs(60),
+            label: label.clone(),
+        };
         let Admission::Granted(grant) = self.ledger.admit(request).await.unwrap() else { panic!("refused") };
         grant.settle(cost, Certainty::Exact, Usage::default().with(Unit::Input, 10), label, "test").await.unwrap();
     }

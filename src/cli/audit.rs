@@ -32,7 +32,8 @@ impl AuditArgs {
     /// # Errors
     /// When the store cannot be read.
     pub fn run(self) -> anyhow::Result<Output> {
-        let path = Settings::load(&self.settings).map_err(|errors| anyhow::anyhow!(errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")))?.store;
+        let path =
+            Settings::load(&self.settings).map_err(|errors| anyhow::anyhow!(errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")))?.store;
         let report = ledger::audit(&path).with_context(|| format!("cannot audit {}", path.display()))?;
         Ok(if self.json { as_json(&report) } else { as_text(&report) })
     }

@@ -41,7 +41,12 @@ pub(super) fn run(args: &SettingsArgs) -> anyhow::Result<ExitCode> {
             lines.push(format!("upstream '{}' is off: {variable} is not set; its routes serve sandbox tokens only", upstream.name));
         }
     }
-    lines.push(format!("{} routes, {} models priced (price book {}): all right", configuration.routes.all().len(), configuration.prices.models_count(), configuration.prices.version()));
+    lines.push(format!(
+        "{} routes, {} models priced (price book {}): all right",
+        configuration.routes.all().len(),
+        configuration.prices.models_count(),
+        configuration.prices.version()
+    ));
     Ok(Output::of(lines.join("\n")).print()?)
 }
 

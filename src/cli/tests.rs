@@ -155,7 +155,10 @@ async fn create_prints_the_secret_alone_and_once() {
 async fn every_option_of_create_and_update_arrives() {
     let gateway = Gateway::start().await;
     let ci = gateway.json("token create ci --type sandbox_api_token --balance -0.5 --no-enforce --json").await;
-    assert_eq!((ci["token_type"].as_str(), ci["balance"].as_str(), ci["active_balance"].as_bool()), (Some("sandbox_api_token"), Some("-0.500000000"), Some(false)));
+    assert_eq!(
+        (ci["token_type"].as_str(), ci["balance"].as_str(), ci["active_balance"].as_bool()),
+        (Some("sandbox_api_token"), Some("-0.500000000"), Some(false))
+    );
     let team = gateway.json("token create team --reset-period weekly --reset-amount 7.5 --json").await;
     assert_eq!((team["balance"].as_str(), team["balance_reset_period"].as_str()), (Some("7.500000000"), Some("weekly")));
     for (change, field, value) in [
@@ -261,8 +264,15 @@ async fn usage_is_a_table_csv_or_json() {
         let facts = gateway.ledger.token_facts(&secret).unwrap();
         let label = ChargeLabel { provider: "openai".into(), model: "gpt-5".into(), feature: "text__chat".into() };
         let cost = cost.parse().unwrap();
-        let request =
-            AdmitRequest { hold: HoldId::generate(), token: facts.id, secret, want: cost, least: cost, lease: std::time::Duration::from_secs(60), label: label.clone() };
+        let request = AdmitRequest {
+            hold: HoldId::generate(),
+            token: facts.id,
+            secret,
+            want: cost,
+            least: cost,
+            lease: std::time::Duration::from_secs(60),
+            label: label.clone(),
+        };
         let Admission::Granted(grant) = gateway.ledger.admit(request).await.unwrap() else { panic!("refused") };
         let usage = Usage::default().with(Unit::Input, 7).with(Unit::CacheRead, 3).with(Unit::OutputReasoning, 5);
         grant.settle(cost, Certainty::Estimated, usage, label, "test").await.unwrap();
@@ -305,7 +315,13 @@ async fn audit_agrees_with_an_untouched_ledger() {
 #[test]
 fn an_audit_that_differs_exits_with_1() {
     use crate::ledger::{AuditDifference, AuditReport, BudgetScope};
-    let differences = vec![AuditDifference { scope: BudgetScope::Token, name: "n".into(), what: "balance", recorded: "1".parse().unwrap(), computed: "0.5".parse().unwrap() }];
+    let differences = vec![AuditDifference {
+        scope: BudgetScope::Token,
+        name: "n".into(),
+        what: "balance",
+        recorded: "1".parse().unwrap(),
+        computed: "0.5".parse().unwrap(),
+    }];
     let report = AuditReport { tokens: 1, accounts: 1, journal_entries: 2, live_holds: 0, differences };
     for output in [audit::as_text(&report), audit::as_json(&report)] {
         assert_eq!(output.exit, 1);

@@ -76,7 +76,8 @@ impl FromStr for Expiry {
         if let Ok(Span(span)) = text.parse() {
             return Ok(Self::After(span));
         }
-        let wrong = || format!("\"{text}\" is no time: a span (\"14d\", \"12h\"), a time (\"2026-12-31T18:00:00Z\"; UTC unless it says otherwise) or \"never\"");
+        let wrong =
+            || format!("\"{text}\" is no time: a span (\"14d\", \"12h\"), a time (\"2026-12-31T18:00:00Z\"; UTC unless it says otherwise) or \"never\"");
         parse_time(text).map(Self::At).ok_or_else(wrong)
     }
 }

@@ -149,7 +149,9 @@ fn table(keys: &[KeyArg], rows: &[Row]) -> anyhow::Result<String> {
 }
 
 fn output_tokens(usage: &Usage) -> u64 {
-    [Unit::Output, Unit::OutputReasoning, Unit::OutputAudio, Unit::OutputImage, Unit::OutputVideo].into_iter().fold(0, |sum, unit| sum.saturating_add(usage.get(unit)))
+    [Unit::Output, Unit::OutputReasoning, Unit::OutputAudio, Unit::OutputImage, Unit::OutputVideo]
+        .into_iter()
+        .fold(0, |sum, unit| sum.saturating_add(usage.get(unit)))
 }
 
 /// The same columns whatever happened, so that scripts can rely on them: each unit has one.

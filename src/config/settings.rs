@@ -215,23 +215,28 @@ impl Settings {
                 one_of(text, &[("normal", false), ("always", true)])
             }),
             time_zone: reader.read(pick(args.time_zone.as_ref(), "SPENDGATE_TIME_ZONE", parsed.time_zone.as_ref(), "UTC"), |text| {
-                jiff::tz::TimeZone::get(text).map_err(|_| format!("{text:?} is not a time zone; write a name of the IANA database, for example \"Europe/Paris\""))
+                jiff::tz::TimeZone::get(text)
+                    .map_err(|_| format!("{text:?} is not a time zone; write a name of the IANA database, for example \"Europe/Paris\""))
             }),
             journal_days: reader.read(pick_count(args.journal_days.as_ref(), "SPENDGATE_JOURNAL_DAYS", parsed.journal_days.as_ref(), "400"), count),
             max_body: reader.read(pick(args.max_body.as_ref(), "SPENDGATE_MAX_BODY", parsed.max_body.as_ref(), "32MiB"), parse_bytes),
-            max_connections: reader.read(pick_count(args.max_connections.as_ref(), "SPENDGATE_MAX_CONNECTIONS", parsed.max_connections.as_ref(), "10000"), count),
+            max_connections: reader
+                .read(pick_count(args.max_connections.as_ref(), "SPENDGATE_MAX_CONNECTIONS", parsed.max_connections.as_ref(), "10000"), count),
             drain: reader.read(pick(args.drain.as_ref(), "SPENDGATE_DRAIN", parsed.drain.as_ref(), "30s"), parse_duration),
             metrics_tokens: reader.read(pick_count(args.metrics_tokens.as_ref(), "SPENDGATE_METRICS_TOKENS", parsed.metrics_tokens.as_ref(), "10000"), count),
             tls: match (args.tls_cert.clone().or(parsed.tls_cert), args.tls_key.clone().or(parsed.tls_key)) {
                 (Some(cert), Some(key)) => Some(TlsFiles { cert, key }),
                 (None, None) => None,
                 _ => {
-                    reader.fail(&Place::Name("SPENDGATE_TLS_CERT, SPENDGATE_TLS_KEY"), "HTTPS needs both a certificate and its key; only one is set".to_owned());
+                    reader
+                        .fail(&Place::Name("SPENDGATE_TLS_CERT, SPENDGATE_TLS_KEY"), "HTTPS needs both a certificate and its key; only one is set".to_owned());
                     None
                 }
             },
             log: reader.read(pick(args.log.as_ref(), "SPENDGATE_LOG", parsed.log.as_ref(), "info"), |text| {
-                tracing_subscriber::EnvFilter::try_new(text).map(|_| text.to_owned()).map_err(|error| format!("{text:?} is not a log filter: {error}; write for example \"info\""))
+                tracing_subscriber::EnvFilter::try_new(text)
+                    .map(|_| text.to_owned())
+                    .map_err(|error| format!("{text:?} is not a log filter: {error}; write for example \"info\""))
             }),
             log_format: reader.read(pick(args.log_format.as_ref(), "SPENDGATE_LOG_FORMAT", parsed.log_format.as_ref(), "text"), |text| {
                 one_of(text, &[("text", LogFormat::Text), ("json", LogFormat::Json)])

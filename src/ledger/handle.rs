@@ -250,7 +250,13 @@ impl Ledger {
     ///
     /// # Errors
     /// Inside, every rule that the change breaks; outside, when the ledger cannot say.
-    pub async fn update_token(&self, account: &str, name: &str, patch: TokenPatch, dry_run: bool) -> Result<Option<Result<TokenView, Vec<TokenRuleError>>>, LedgerError> {
+    pub async fn update_token(
+        &self,
+        account: &str,
+        name: &str,
+        patch: TokenPatch,
+        dry_run: bool,
+    ) -> Result<Option<Result<TokenView, Vec<TokenRuleError>>>, LedgerError> {
         let (account, name) = (account.to_owned(), name.to_owned());
         self.manage(move |state, now, changes| state.update_token(now, &account, &name, &patch, dry_run, changes)).await
     }

@@ -151,7 +151,8 @@ impl PriceBook {
                 let Some(earlier) = provider.names.find_by_rule(name).filter(|earlier| *earlier < model) else { continue };
                 if let (Some(listed), Some(earlier)) = (provider.models.get(model), provider.models.get(earlier)) {
                     let line = reader.line_of(earlier.offset);
-                    let what = format!("{name:?} is taken by a rule of {:?} on line {line}, and the first in the file wins: put this model before it", earlier.id);
+                    let what =
+                        format!("{name:?} is taken by a rule of {:?} on line {line}, and the first in the file wins: put this model before it", earlier.id);
                     reader.error(listed.offset..listed.offset, what);
                 }
             }

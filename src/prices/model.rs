@@ -108,7 +108,11 @@ impl ModelPrice {
         let mut found: Vec<&Rates> = self.rates(at, variant).into_iter().collect();
         let until = at.saturating_add(BILLING_WINDOW).unwrap_or(Timestamp::MAX);
         let starts = variant_entries().map(|entry| entry.from).filter(|from| at < *from && *from <= until);
-        let turns = variant_entries().filter_map(|entry| entry.hours).flat_map(|hours| [hours.begin, hours.end]).filter_map(|minute| next_at(at, minute)).filter(|turn| *turn <= until);
+        let turns = variant_entries()
+            .filter_map(|entry| entry.hours)
+            .flat_map(|hours| [hours.begin, hours.end])
+            .filter_map(|minute| next_at(at, minute))
+            .filter(|turn| *turn <= until);
         for moment in starts.chain(turns) {
             if let Some(rates) = self.rates(moment, variant)
                 && !found.iter().any(|other| std::ptr::eq(*other, rates))

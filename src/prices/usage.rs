@@ -142,8 +142,18 @@ impl Usage {
     /// All input tokens, whatever their class: what tiers by input length go by.
     #[must_use]
     pub fn input_tokens(&self) -> u64 {
-        [Unit::Input, Unit::CacheRead, Unit::CacheWrite, Unit::CacheWrite1h, Unit::InputAudio, Unit::CacheAudioRead, Unit::InputImage, Unit::CacheImageRead, Unit::InputVideo]
-            .into_iter()
-            .fold(0, |sum, unit| sum.saturating_add(self.get(unit)))
+        [
+            Unit::Input,
+            Unit::CacheRead,
+            Unit::CacheWrite,
+            Unit::CacheWrite1h,
+            Unit::InputAudio,
+            Unit::CacheAudioRead,
+            Unit::InputImage,
+            Unit::CacheImageRead,
+            Unit::InputVideo,
+        ]
+        .into_iter()
+        .fold(0, |sum, unit| sum.saturating_add(self.get(unit)))
     }
 }

@@ -147,17 +147,13 @@ impl<S> Connection<S> {
         let (stream, verdicts) = Screened::new(stream);
         let address = self.address;
         let service = self.service;
-        let connection = http1::Builder::new()
-            .timer(TokioTimer::new())
-            .header_read_timeout(HEAD_TIMEOUT)
-            .max_buf_size(MAX_HEAD)
-            .serve_connection(
-                TokioIo::new(stream),
-                service_fn(move |request| {
-                    let response = service(request, Peer { address, verdict: verdicts.next() });
-                    async move { Ok::<_, Infallible>(response.await) }
-                }),
-            );
+        let connection = http1::Builder::new().timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT).max_buf_size(MAX_HEAD).serve_connection(
+            TokioIo::new(stream),
+            service_fn(move |request| {
+                let response = service(request, Peer { address, verdict: verdicts.next() });
+                async move { Ok::<_, Infallible>(response.await) }
+            }),
+        );
         tokio::pin!(connection);
         tokio::select! {
             _ = connection.as_mut() => return,

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use crate::apis::Refusal;
-use crate::ledger::{AdmitRequest, Admission, Grant, HoldId, Ledger};
+use crate::ledger::{Admission, AdmitRequest, Grant, HoldId, Ledger};
 use crate::telemetry::{LedgerOp, Metrics};
 
 use super::Refused;
@@ -23,7 +23,8 @@ pub(super) async fn admit(quoted: Quoted, ledger: &Ledger, hold: HoldId, lease: 
         let message = format!("The upstream '{}' is off: {variable} is not set.", quoted.route.upstream.name);
         return Err(Refused::new(api, Refusal::upstream_unavailable(message)));
     }
-    let request = AdmitRequest { hold, token: quoted.facts.id, secret: quoted.secret, want: quoted.want, least: quoted.least, lease, label: quoted.label.clone() };
+    let request =
+        AdmitRequest { hold, token: quoted.facts.id, secret: quoted.secret, want: quoted.want, least: quoted.least, lease, label: quoted.label.clone() };
     let began = Instant::now();
     let admission = ledger.admit(request).await;
     metrics.ledger(LedgerOp::Admit, began.elapsed(), admission.is_err());

@@ -142,7 +142,13 @@ async fn answer(head: Parts, mut exchange: Box<Exchange>, api: &'static dyn Api,
 }
 
 /// The provider's list of models, without those that the token may not use.
-async fn list_models(head: Parts, mut exchange: Box<Exchange>, api: &'static dyn Api, keep: &(dyn Fn(&str) -> bool + Sync), upstream_name: &str) -> Response<ResponseBody> {
+async fn list_models(
+    head: Parts,
+    mut exchange: Box<Exchange>,
+    api: &'static dyn Api,
+    keep: &(dyn Fn(&str) -> bool + Sync),
+    upstream_name: &str,
+) -> Response<ResponseBody> {
     exchange.begin_metering(&head);
     let list = match exchange.progress().await {
         Progress::Ended => exchange.take_passing(),

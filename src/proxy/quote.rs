@@ -71,7 +71,9 @@ pub(super) enum Kind {
 
 /// How the request is priced, fixed when it came.
 pub(super) enum Price {
-    /// Nothing.
+    /// Nobody bills it: a list of models.
+    Unbilled,
+    /// Nothing, as the operator says.
     Free,
     /// So much if the provider answers with success.
     PerRequest(Usd),
@@ -127,27 +129,31 @@ pub(super) async fn quote(identified: Identified, max_body: usize) -> Result<Quo
         TokenKind::Sandbox => {
             let faults = request.headers.get("spendgate-simulate").map_or(Ok(Faults::default()), |value| Faults::parse(value.to_str().unwrap_or("?")));
             let faults = faults.map_err(|what| refuse(Refusal::invalid_request(format!("Header spendgate-simulate: {what}"))))?;
-            let models = if by_model { Vec::new() } else { book.models(provider).filter(|model| usable(&routed.snapshot, &routed.routes, model)).map(str::to_owned).collect() };
+            let models = if by_model {
+                Vec::new()
+            } else {
+                book.models(provider).filter(|model| usable(&routed.snapshot, &routed.routes, model)).map(str::to_owned).collect()
+            };
             Kind::Sandbox { faults, models }
         }
     };
     let priced = match (&kind, routed.operation.billing(), &route.price) {
-        (Kind::Sandbox { .. }, ..) | (_, Billing::Free, _) | (_, _, Some(RoutePrice::Free)) => Ok((Price::Free, String::new())),
+        (Kind::Sandbox { .. }, ..) | (_, Billing::Free, _) => Ok((Price::Unbilled, String::new())),
+        (_, _, Some(RoutePrice::Free)) => Ok((Price::Free, ask.model.clone())),
         (_, _, Some(RoutePrice::PerRequest(cost))) => Ok((Price::PerRequest(*cost), ask.model.clone())),
         (_, _, Some(RoutePrice::ReportedJson { pointer, hold })) => Ok((Price::ReportedJson { pointer: pointer.clone(), hold: *hold }, ask.model.clone())),
         (_, _, Some(RoutePrice::ReportedHeader { name, hold })) => Ok((Price::ReportedHeader { name: name.clone(), hold: *hold }, ask.model.clone())),
-        (_, _, Some(RoutePrice::Units(rates))) => TokenPrice::new(RateSource::Route(rates.clone()), &ask, routed.operation, &route).map(|price| (Price::Tokens(price), ask.model.clone())),
-        (_, _, None) => book
-            .find(provider, &ask.model)
-            .ok_or_else(|| Refusal::model_not_priced(&ask.model))
-            .and_then(|model| {
-                let id = model.id.to_string();
-                TokenPrice::new(RateSource::Book(model), &ask, routed.operation, &route).map(|price| (Price::Tokens(price), id))
-            }),
+        (_, _, Some(RoutePrice::Units(rates))) => {
+            TokenPrice::new(RateSource::Route(rates.clone()), &ask, routed.operation, &route).map(|price| (Price::Tokens(price), ask.model.clone()))
+        }
+        (_, _, None) => book.find(provider, &ask.model).ok_or_else(|| Refusal::model_not_priced(&ask.model)).and_then(|model| {
+            let id = model.id.to_string();
+            TokenPrice::new(RateSource::Book(model), &ask, routed.operation, &route).map(|price| (Price::Tokens(price), id))
+        }),
     };
     let (price, model) = priced.map_err(refuse)?;
     let (want, least) = match &price {
-        Price::Free => (Usd::ZERO, Usd::ZERO),
+        Price::Unbilled | Price::Free => (Usd::ZERO, Usd::ZERO),
         Price::PerRequest(cost) | Price::ReportedJson { hold: cost, .. } | Price::ReportedHeader { hold: cost, .. } => (*cost, *cost),
         Price::Tokens(tokens) => (tokens.quote.want, tokens.quote.least),
     };
@@ -230,7 +236,9 @@ impl TokenPrice {
     pub(super) fn is_absurd(&self, usage: &Usage) -> bool {
         let RateSource::Book(model) = &self.source else { return false };
         let most = |limit: Option<u64>| limit.filter(|limit| *limit > 0).map(|limit| limit.saturating_mul(ABSURD_FACTOR));
-        let output = [Unit::Output, Unit::OutputReasoning, Unit::OutputAudio, Unit::OutputImage, Unit::OutputVideo].into_iter().fold(0_u64, |sum, unit| sum.saturating_add(usage.get(unit)));
+        let output = [Unit::Output, Unit::OutputReasoning, Unit::OutputAudio, Unit::OutputImage, Unit::OutputVideo]
+            .into_iter()
+            .fold(0_u64, |sum, unit| sum.saturating_add(usage.get(unit)));
         most(model.limits.context).is_some_and(|most| usage.input_tokens() > most || output / self.bound.choices.max(1) > most)
     }
 
@@ -259,7 +267,9 @@ fn unpriceable(model: &str, error: &PriceError) -> Refusal {
         PriceError::Unpriced(unit) => {
             Refusal::new(crate::apis::RefusalKind::ModelNotPriced, format!("Model '{model}' has no price for {}, which this request can consume.", unit.name()))
         }
-        PriceError::Unbounded => Refusal::invalid_request(format!("The output of model '{model}' has no known limit, so the cost cannot be bounded; set an output limit.")),
+        PriceError::Unbounded => {
+            Refusal::invalid_request(format!("The output of model '{model}' has no known limit, so the cost cannot be bounded; set an output limit."))
+        }
         PriceError::NoRates => Refusal::model_not_priced(model),
         PriceError::TooLarge => Refusal::invalid_request("The request can cost more than any budget can hold; lower its output limit."),
     }
@@ -274,7 +284,9 @@ async fn read(mut body: Incoming, headers: &HeaderMap, max_body: usize) -> Resul
     let whole = async {
         let mut first: Option<Bytes> = None;
         let mut gathered = BytesMut::new();
-        while let Some(frame) = tokio::time::timeout(BODY_PAUSE, body.frame()).await.map_err(|_| Refusal::invalid_request("The body did not arrive in time."))? {
+        while let Some(frame) =
+            tokio::time::timeout(BODY_PAUSE, body.frame()).await.map_err(|_| Refusal::invalid_request("The body did not arrive in time."))?
+        {
             let frame = frame.map_err(|_| Refusal::invalid_request("The body broke off or is not framed as announced."))?;
             let Ok(data) = frame.into_data() else { continue };
             if gathered.len() + first.as_ref().map_or(0, Bytes::len) + data.len() > max_body {

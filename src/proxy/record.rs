@@ -139,7 +139,9 @@ impl Record {
         self.model = match &quoted.price {
             // A route of its own price takes whatever model: only those that it names are labels.
             Price::Tokens(price) if price.from_book() => Some(quoted.label.model.clone()),
-            _ if quoted.ask.model.is_empty() || quoted.route.models.as_ref().is_some_and(|models| models.contains(&quoted.ask.model)) => Some(quoted.ask.model.clone()),
+            _ if quoted.ask.model.is_empty() || quoted.route.models.as_ref().is_some_and(|models| models.contains(&quoted.ask.model)) => {
+                Some(quoted.ask.model.clone())
+            }
             _ => None,
         };
     }
@@ -195,7 +197,10 @@ impl Record {
 impl Drop for Record {
     fn drop(&mut self) {
         let took = self.began.elapsed();
-        self.metrics.request(RequestLabels { account: &self.account, token: &self.token, route: &self.route, model: self.model.as_deref(), outcome: self.outcome }, took);
+        self.metrics.request(
+            RequestLabels { account: &self.account, token: &self.token, route: &self.route, model: self.model.as_deref(), outcome: self.outcome },
+            took,
+        );
         let micros = |duration: Duration| u64::try_from(duration.as_micros()).unwrap_or(u64::MAX);
         tracing::info!(
             request_id = %self.id,

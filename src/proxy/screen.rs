@@ -22,7 +22,9 @@ pub(super) fn screen(request: Request<Incoming>, peer: Peer) -> Result<Screened,
     let (head, body) = request.into_parts();
     let refuse = |message: &str| Refused::new(apis::fallback(), Refusal::invalid_request(message));
     if peer.oddly_framed() {
-        return Err(refuse("The request's framing is ambiguous: send exactly one Content-Length or one \"Transfer-Encoding: chunked\", and end every line with CR LF."));
+        return Err(refuse(
+            "The request's framing is ambiguous: send exactly one Content-Length or one \"Transfer-Encoding: chunked\", and end every line with CR LF.",
+        ));
     }
     if head.method == Method::CONNECT || head.headers.contains_key(UPGRADE) {
         return Err(refuse("Connections cannot be upgraded or tunnelled here."));

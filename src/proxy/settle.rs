@@ -38,12 +38,14 @@ pub(super) fn charge(price: &Price, ending: Ending, measured: &Measured, reporte
     let exact = |cost: Usd| Charge::Cost { cost, certainty: Certainty::Exact, usage: one };
     if ending == Ending::TimedOut {
         return match (on_uncertain, price) {
+            (_, Price::Unbilled) => Charge::Void,
             (_, Price::Free) => exact(Usd::ZERO),
             (OnUncertain::Charge, _) => Charge::Hold,
             (OnUncertain::Void, _) => Charge::Void,
         };
     }
     match (price, ending) {
+        (Price::Unbilled, _) | (Price::Free, Ending::ProviderError) => Charge::Void,
         (Price::Free, _) => exact(Usd::ZERO),
         (Price::PerRequest(_), Ending::ProviderError) => Charge::Void,
         (Price::PerRequest(cost), _) => exact(*cost),
@@ -69,7 +71,9 @@ fn token_charge(price: &TokenPrice, ending: Ending, measured: &Measured, admitte
         (Some(usage), _) => {
             let seen = cost(price, measured, usage);
             match (estimate(price, measured, admitted), seen) {
-                (Charge::Cost { cost: estimated, .. }, Some(seen)) if seen >= estimated => Charge::Cost { cost: seen, certainty: Certainty::Estimated, usage: *usage },
+                (Charge::Cost { cost: estimated, .. }, Some(seen)) if seen >= estimated => {
+                    Charge::Cost { cost: seen, certainty: Certainty::Estimated, usage: *usage }
+                }
                 (estimate, _) => estimate,
             }
         }

@@ -94,7 +94,8 @@ fn passed_headers(quoted: &Quoted, headers: &HeaderMap) -> HeaderMap {
         .flat_map(|value| value.split(','))
         .filter_map(|name| name.trim().parse().ok())
         .collect();
-    let secret = |name: &HeaderName| name == AUTHORIZATION || matches!(name.as_str(), "x-api-key" | "api-key" | "x-goog-api-key" | "cookie" | "spendgate-simulate");
+    let secret =
+        |name: &HeaderName| name == AUTHORIZATION || matches!(name.as_str(), "x-api-key" | "api-key" | "x-goog-api-key" | "cookie" | "spendgate-simulate");
     let mut passed = HeaderMap::with_capacity(headers.len() + 2);
     for (name, value) in headers {
         if !secret(name) && !named.contains(name) && quoted.api.passes_request_header(name) {
@@ -108,6 +109,7 @@ fn passed_headers(quoted: &Quoted, headers: &HeaderMap) -> HeaderMap {
 
 /// The query without the client's secret, for the APIs that take one.
 fn passed_query(quoted: &Quoted, query: &str) -> Option<String> {
-    let kept: Vec<&str> = query.split('&').filter(|pair| !pair.starts_with("key=") && quoted.api.passes_query(pair.split('=').next().unwrap_or_default())).collect();
+    let kept: Vec<&str> =
+        query.split('&').filter(|pair| !pair.starts_with("key=") && quoted.api.passes_query(pair.split('=').next().unwrap_or_default())).collect();
     (!kept.is_empty()).then(|| kept.join("&"))
 }

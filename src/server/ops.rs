@@ -19,7 +19,8 @@ pub struct Health {
     draining: watch::Receiver<bool>,
 }
 
-const INDEX: &str = "spendgate\n\n/metrics   for Prometheus\n/healthz   200 while the process lives\n/readyz    200 while the ledger answers and the gateway is not draining\n";
+const INDEX: &str =
+    "spendgate\n\n/metrics   for Prometheus\n/healthz   200 while the process lives\n/readyz    200 while the ledger answers and the gateway is not draining\n";
 
 // === impl Health ===
 

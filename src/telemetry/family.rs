@@ -51,7 +51,10 @@ impl<const N: usize> Family<N> {
         let mut rows: Vec<(&Key<N>, u64)> = series.iter().map(|(key, counter)| (key, counter.load(Ordering::Relaxed))).collect();
         rows.sort_unstable();
         #[allow(clippy::cast_precision_loss)]
-        let metrics = rows.into_iter().map(|(key, steps)| metric(&self.labels, &key.each_ref().map(AsRef::as_ref), proto::MetricType::COUNTER, steps as f64 * self.step)).collect();
+        let metrics = rows
+            .into_iter()
+            .map(|(key, steps)| metric(&self.labels, &key.each_ref().map(AsRef::as_ref), proto::MetricType::COUNTER, steps as f64 * self.step))
+            .collect();
         family(self.name, self.help, proto::MetricType::COUNTER, metrics)
     }
 }
@@ -102,7 +105,7 @@ mod tests {
         counts.add(["ab", "c"], 2);
         counts.add(["a", "bc"], 3);
         let collected = counts.collect();
-        let values: Vec<f64> = collected.get_metric().iter().map(|metric| metric.get_counter().value()).collect();
+        let values: Vec<f64> = collected.get_metric().iter().map(|metric| metric.get_counter().get_value()).collect();
         assert_eq!(values, [4.0, 2.0]);
         counts.retain(&|_, token| token == "c");
         assert_eq!(counts.collect().get_metric().len(), 1);

@@ -90,7 +90,8 @@ impl Metrics {
     /// # Errors
     /// Never in practice: the histograms' names are fixed.
     pub fn new(token_cap: usize) -> Result<Self, prometheus::Error> {
-        let histogram = |name: &str, help: &str, label: &str, buckets: &[f64]| HistogramVec::new(HistogramOpts::new(name, help).buckets(buckets.to_vec()), &[label]);
+        let histogram =
+            |name: &str, help: &str, label: &str, buckets: &[f64]| HistogramVec::new(HistogramOpts::new(name, help).buckets(buckets.to_vec()), &[label]);
         let long = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 600.0];
         let short = [0.000_05, 0.000_1, 0.000_2, 0.000_5, 0.001, 0.002, 0.005, 0.01, 0.025, 0.1, 0.5, 2.5];
         Ok(Self {
@@ -101,7 +102,12 @@ impl Metrics {
             estimated: Family::new("spendgate_estimated_charges_total", "Charges that the provider did not report.", ["account", "token"], 1.0),
             ledger_errors: Family::new("spendgate_ledger_errors_total", "Operations that the ledger failed.", ["op"], 1.0),
             request_seconds: histogram("spendgate_request_seconds", "From the request's head to the response's last byte.", "route", &long)?,
-            upstream_head_seconds: histogram("spendgate_upstream_head_seconds", "From sending a request upstream to the head of its response.", "route", &long)?,
+            upstream_head_seconds: histogram(
+                "spendgate_upstream_head_seconds",
+                "From sending a request upstream to the head of its response.",
+                "route",
+                &long,
+            )?,
             overhead_seconds: histogram("spendgate_overhead_seconds", "Time spent in spendgate itself before the request goes upstream.", "route", &short)?,
             ledger_seconds: histogram("spendgate_ledger_seconds", "Time the ledger took.", "op", &short)?,
             in_flight: AtomicI64::new(0),
@@ -211,9 +217,24 @@ impl Metrics {
         let single = |name: &str, help: &str, kind: proto::MetricType, value: f64| family(name, help, kind, vec![metric(&[], &[], kind, value)]);
         #[allow(clippy::cast_precision_loss)]
         {
-            families.push(single("spendgate_outbox_entries", "Settlements that the ledger has not taken yet.", proto::MetricType::GAUGE, ledger.pending_settlements() as f64));
-            families.push(single("spendgate_requests_in_flight", "Requests under way.", proto::MetricType::GAUGE, self.in_flight.load(Ordering::Relaxed) as f64));
-            families.push(single("spendgate_reload_failures_total", "Reloads refused because a file was broken.", proto::MetricType::COUNTER, self.reload_failures.load(Ordering::Relaxed) as f64));
+            families.push(single(
+                "spendgate_outbox_entries",
+                "Settlements that the ledger has not taken yet.",
+                proto::MetricType::GAUGE,
+                ledger.pending_settlements() as f64,
+            ));
+            families.push(single(
+                "spendgate_requests_in_flight",
+                "Requests under way.",
+                proto::MetricType::GAUGE,
+                self.in_flight.load(Ordering::Relaxed) as f64,
+            ));
+            families.push(single(
+                "spendgate_reload_failures_total",
+                "Reloads refused because a file was broken.",
+                proto::MetricType::COUNTER,
+                self.reload_failures.load(Ordering::Relaxed) as f64,
+            ));
         }
         families.retain(|family| !family.get_metric().is_empty());
         let mut text = Vec::new();

@@ -100,7 +100,8 @@ impl Secret {
     /// `sg_live_a1B2...c5D6`: enough to tell two apart, no more.
     #[must_use]
     pub fn masked(&self) -> String {
-        let prefix = [SecretKind::Live, SecretKind::Test, SecretKind::Main].into_iter().map(SecretKind::prefix).find(|prefix| self.0.starts_with(prefix)).unwrap_or("");
+        let prefix =
+            [SecretKind::Live, SecretKind::Test, SecretKind::Main].into_iter().map(SecretKind::prefix).find(|prefix| self.0.starts_with(prefix)).unwrap_or("");
         let rest: Vec<char> = self.0.chars().skip(prefix.len()).collect();
         if rest.len() < 16 {
             return format!("{prefix}...");

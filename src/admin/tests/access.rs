@@ -95,7 +95,16 @@ async fn the_main_key_is_no_token() {
 #[tokio::test]
 async fn unknown_paths_and_methods_are_told_apart() {
     let api = Api::open().await;
-    for path in ["/", "/v2", "/v2/user", "/v2/user/custom_token//", "/v2/user/custom_token/n/rotate/x", "/v2/user/custom_tokens/", "/v2/usage/x", "/v2/cost_management/x/"] {
+    for path in [
+        "/",
+        "/v2",
+        "/v2/user",
+        "/v2/user/custom_token//",
+        "/v2/user/custom_token/n/rotate/x",
+        "/v2/user/custom_tokens/",
+        "/v2/usage/x",
+        "/v2/cost_management/x/",
+    ] {
         api.get(path).await.is(404, NOT_FOUND);
     }
     for (method, path, allow) in [
@@ -172,7 +181,8 @@ async fn the_openapi_document_has_every_route_and_no_other() {
         for path in [path.clone(), path.trim_end_matches('/').to_owned()] {
             let answer = api.call("TRACE", &path.replace("{name}", "n"), MAIN_KEY, "").await;
             assert_eq!(answer.status, 405, "{path}");
-            let mut allowed: Vec<String> = answer.headers["allow"].to_str().unwrap().split(',').map(str::to_lowercase).filter(|method| method != "head").collect();
+            let mut allowed: Vec<String> =
+                answer.headers["allow"].to_str().unwrap().split(',').map(str::to_lowercase).filter(|method| method != "head").collect();
             allowed.sort_unstable();
             assert_eq!(operations.as_object().unwrap().keys().filter(|key| *key != "parameters").cloned().collect::<Vec<_>>(), allowed, "{path}");
         }

@@ -77,7 +77,9 @@ async fn a_bad_question_is_answered_by_field() {
         assert_eq!(answer.status, 400, "{query}");
         assert_eq!(answer.json()["error"]["message"].as_object().unwrap().keys().collect::<Vec<_>>(), fields, "{query}");
     }
-    for (query, field) in [("by=colour", "by"), ("by=token,,day", "by"), ("from=x", "from"), ("from=2026-02-01&to=2026-01-01", "to"), ("begin=2026-01-01", "begin")] {
+    for (query, field) in
+        [("by=colour", "by"), ("by=token,,day", "by"), ("from=x", "from"), ("from=2026-02-01&to=2026-01-01", "to"), ("begin=2026-01-01", "begin")]
+    {
         let answer = api.get(&format!("/v2/usage/?{query}")).await;
         assert!(answer.status == 400 && answer.json()["error"]["message"][field].is_array(), "{query}: {}", answer.text);
     }
@@ -101,7 +103,9 @@ async fn usage_is_grouped_by_what_is_asked_for() {
             "[{},{},{}]",
             format_args!(r#"{{"day":"{day}","provider":"anthropic","model":"gpt-5","requests":1,"cost":"0.020000000","estimated":0,"units":{{"input":10}}}}"#),
             format_args!(r#"{{"day":"{day}","provider":"openai","model":"gpt-5","requests":2,"cost":"14.100000000","estimated":0,"units":{{"input":20}}}}"#),
-            format_args!(r#"{{"day":"{day}","provider":"openai","model":"gpt-5-mini","requests":1,"cost":"0.180000000","estimated":0,"units":{{"input":10}}}}"#),
+            format_args!(
+                r#"{{"day":"{day}","provider":"openai","model":"gpt-5-mini","requests":1,"cost":"0.180000000","estimated":0,"units":{{"input":10}}}}"#
+            ),
         ),
     );
     api.get("/v2/usage/?to=2020-01-01").await.is(200, "[]");

@@ -49,7 +49,8 @@ async fn sandbox_tokens_have_secrets_of_their_own_kind() {
 #[tokio::test]
 async fn names_are_percent_decoded() {
     let api = Api::open().await;
-    for (name, path) in [("Équipe 東京", "%C3%89quipe%20%E6%9D%B1%E4%BA%AC"), ("50% + 1?#", "50%25%20+%201%3F%23"), ("a%2Fb", "a%252Fb"), ("x:y@z", "x:y@z")] {
+    for (name, path) in [("Équipe 東京", "%C3%89quipe%20%E6%9D%B1%E4%BA%AC"), ("50% + 1?#", "50%25%20+%201%3F%23"), ("a%2Fb", "a%252Fb"), ("x:y@z", "x:y@z")]
+    {
         api.token(&serde_json::json!({ "name": name }).to_string()).await;
         for slash in ["", "/"] {
             assert_eq!(api.get(&format!("{TOKENS}{path}{slash}")).await.field("name"), name);
@@ -67,7 +68,9 @@ async fn names_are_percent_decoded() {
 async fn all_errors_come_back_together_the_taken_name_included() {
     let api = Api::open().await;
     api.token(r#"{"name":"taken"}"#).await;
-    api.post(TOKENS, r#"{"name":"taken"}"#).await.is(400, r#"{"error":{"type":"validation_error","message":{"name":["Token with this name already exists."]}}}"#);
+    api.post(TOKENS, r#"{"name":"taken"}"#)
+        .await
+        .is(400, r#"{"error":{"type":"validation_error","message":{"name":["Token with this name already exists."]}}}"#);
     let answer = api.post(TOKENS, r#"{"name":"taken","token_type":"x","blance":1}"#).await;
     let message = &answer.json()["error"]["message"];
     assert_eq!(answer.status, 400);
@@ -117,7 +120,12 @@ async fn patch_sets_what_is_given() {
     let answer = api.patch(path, r#"{"balance_reset_period":"monthly","balance_reset_amount":"12.5"}"#).await;
     assert!(answer.text.contains(r#""balance":12.5,"active_balance":true"#), "{}", answer.text);
     assert!(answer.text.contains(r#""balance_reset_period":"monthly","balance_reset_amount":12.5,"resets_at":""#), "{}", answer.text);
-    assert!(api.patch(path, r#"{"balance_reset_period":"none"}"#).await.text.contains(r#""balance_reset_period":"none","balance_reset_amount":null,"resets_at":null"#));
+    assert!(
+        api.patch(path, r#"{"balance_reset_period":"none"}"#)
+            .await
+            .text
+            .contains(r#""balance_reset_period":"none","balance_reset_amount":null,"resets_at":null"#)
+    );
 }
 
 #[tokio::test]

@@ -53,7 +53,12 @@ impl TokenLine {
     /// One token, a field a line.
     pub(super) fn sheet(&self) -> String {
         let reset = match &self.balance_reset_amount {
-            Some(_) => format!("{} to {}, next at {}", self.balance_reset_period, amount(self.balance_reset_amount.as_deref()), self.resets_at.as_deref().unwrap_or("-")),
+            Some(_) => format!(
+                "{} to {}, next at {}",
+                self.balance_reset_period,
+                amount(self.balance_reset_amount.as_deref()),
+                self.resets_at.as_deref().unwrap_or("-")
+            ),
             None => "none".to_owned(),
         };
         let mut table: Table = super::super::usage::plain_table();

@@ -141,7 +141,8 @@ impl Checker<'_> {
                 None
             }
             Expanded::Value(value) => {
-                let mut value = HeaderValue::from_str(value.trim()).map_err(|_| self.fail(place, "the variable holds characters that cannot stand in a header")).ok()?;
+                let mut value =
+                    HeaderValue::from_str(value.trim()).map_err(|_| self.fail(place, "the variable holds characters that cannot stand in a header")).ok()?;
                 value.set_sensitive(true);
                 Some(UpstreamKey::Value(value))
             }
@@ -150,7 +151,8 @@ impl Checker<'_> {
 
     fn duration(&mut self, place: Option<&Spanned<String>>, default: Duration) -> Duration {
         let Some(place) = place else { return default };
-        let parsed = parse_duration(place.get_ref()).and_then(|duration| if duration.is_zero() { Err("a timeout is above zero".to_owned()) } else { Ok(duration) });
+        let parsed =
+            parse_duration(place.get_ref()).and_then(|duration| if duration.is_zero() { Err("a timeout is above zero".to_owned()) } else { Ok(duration) });
         self.take(place, parsed).unwrap_or(default)
     }
 
@@ -191,7 +193,10 @@ impl Checker<'_> {
                 self.fail(&raw.path, "a route with api = \"http\" needs a price of its own: price = { per_request = \"0.01\" }, { reported = { json = \"/cost\" }, hold = \"0.05\" } or \"free\"");
             }
             (Some(ApiKind::Http), _) if matches!(price, Some(RoutePrice::Units(_))) => {
-                self.fail(&raw.path, "a route with api = \"http\" has no tokens to count; write price = { per_request = \"..\" }, { reported = .., hold = \"..\" } or \"free\"");
+                self.fail(
+                    &raw.path,
+                    "a route with api = \"http\" has no tokens to count; write price = { per_request = \"..\" }, { reported = .., hold = \"..\" } or \"free\"",
+                );
             }
             (Some(ApiKind::Http), _) if raw.models.is_some() => self.fail(&raw.path, "a route with api = \"http\" knows no models; take `models` away"),
             _ => {}
@@ -250,7 +255,11 @@ fn route_path(path: &str) -> Result<RoutePath, String> {
         Some(prefix) => (prefix, true),
         None => (path, false),
     };
-    let odd = !fixed.starts_with('/') || fixed.contains("//") || fixed.contains("/./") || fixed.contains("/../") || fixed.bytes().any(|byte| !byte.is_ascii_graphic() || b"*?#%;\\".contains(&byte));
+    let odd = !fixed.starts_with('/')
+        || fixed.contains("//")
+        || fixed.contains("/./")
+        || fixed.contains("/../")
+        || fixed.bytes().any(|byte| !byte.is_ascii_graphic() || b"*?#%;\\".contains(&byte));
     if odd || (mount && !fixed.ends_with('/')) {
         return Err(format!("{path:?} is not a path; write one exact path (\"/ocr\") or a mount (\"/v1/*\")"));
     }
@@ -265,7 +274,8 @@ fn amount(value: &toml::Value, name: &str) -> Result<Usd, String> {
 }
 
 fn price(value: &toml::Value) -> Result<RoutePrice, String> {
-    let forms = "write \"free\", { per_request = \"0.01\" }, { input_mtok = \"2.50\", output_mtok = \"10\" } or { reported = { json = \"/cost\" }, hold = \"0.05\" }";
+    let forms =
+        "write \"free\", { per_request = \"0.01\" }, { input_mtok = \"2.50\", output_mtok = \"10\" } or { reported = { json = \"/cost\" }, hold = \"0.05\" }";
     if value.as_str() == Some("free") {
         return Ok(RoutePrice::Free);
     }
@@ -280,7 +290,12 @@ fn price(value: &toml::Value) -> Result<RoutePrice, String> {
     }
     if let Some(reported) = table.get("reported") {
         only(&["reported", "hold"])?;
-        let hold = amount(table.get("hold").ok_or("a reported price needs a hold: what is set aside until the provider has said what it cost, for example hold = \"0.05\"")?, "hold")?;
+        let hold = amount(
+            table
+                .get("hold")
+                .ok_or("a reported price needs a hold: what is set aside until the provider has said what it cost, for example hold = \"0.05\"")?,
+            "hold",
+        )?;
         let reported = reported.as_table().filter(|reported| reported.len() == 1).ok_or("reported is { json = \"/cost\" } or { header = \"x-cost\" }")?;
         return match (reported.get("json").and_then(toml::Value::as_str), reported.get("header").and_then(toml::Value::as_str)) {
             (Some(pointer), None) if pointer.starts_with('/') => Ok(RoutePrice::ReportedJson { pointer: pointer.to_owned(), hold }),

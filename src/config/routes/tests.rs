@@ -77,7 +77,17 @@ fn each_mistake_is_told_with_its_place() {
 
 #[test]
 fn globs() {
-    for (pattern, text, fits) in [("*", "", true), ("a*", "a", true), ("a*b", "ab", true), ("a*b", "a", false), ("*b*", "abc", true), ("a*a", "a", false), ("a", "a", true), ("a*c*e", "abcde", true), ("a*c*e", "abde", false)] {
+    for (pattern, text, fits) in [
+        ("*", "", true),
+        ("a*", "a", true),
+        ("a*b", "ab", true),
+        ("a*b", "a", false),
+        ("*b*", "abc", true),
+        ("a*a", "a", false),
+        ("a", "a", true),
+        ("a*c*e", "abcde", true),
+        ("a*c*e", "abde", false),
+    ] {
         assert_eq!(glob(pattern, text), fits, "{pattern} {text}");
     }
 }

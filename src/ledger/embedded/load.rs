@@ -33,8 +33,8 @@ fn damaged(what: &str) -> LedgerError {
 
 fn read(connection: &Connection, zone: TimeZone) -> rusqlite::Result<Result<Loaded, LedgerError>> {
     let mut state = State::new(zone);
-    let mut statement =
-        connection.prepare("SELECT account_id, name, main_key_sha256, balance_nanos, held_nanos, balance_sets, created_ms FROM accounts ORDER BY account_id")?;
+    let mut statement = connection
+        .prepare("SELECT account_id, name, main_key_sha256, balance_nanos, held_nanos, balance_sets, created_ms FROM accounts ORDER BY account_id")?;
     for account in statement.query_map([], account)? {
         if !state.restore_account(account?) {
             return Ok(Err(damaged("an account is missing")));
@@ -78,8 +78,9 @@ fn read(connection: &Connection, zone: TimeZone) -> rusqlite::Result<Result<Load
         let (id, tombstone) = tombstone?;
         state.restore_tombstone(id, tombstone);
     }
-    let (last_seq, last_time): (Option<i64>, Option<i64>) =
-        connection.query_row("SELECT seq, time_ms FROM journal ORDER BY seq DESC LIMIT 1", [], |row| Ok((row.get(0)?, row.get(1)?))).or_else(|error| match error {
+    let (last_seq, last_time): (Option<i64>, Option<i64>) = connection
+        .query_row("SELECT seq, time_ms FROM journal ORDER BY seq DESC LIMIT 1", [], |row| Ok((row.get(0)?, row.get(1)?)))
+        .or_else(|error| match error {
             rusqlite::Error::QueryReturnedNoRows => Ok((None, None)),
             other => Err(other),
         })?;

@@ -103,7 +103,9 @@ fn identity(transaction: &Transaction<'_>, token: &Token) -> rusqlite::Result<()
 /// What requests change of a token.
 fn figures(transaction: &Transaction<'_>, token: &Token) -> rusqlite::Result<()> {
     transaction
-        .prepare_cached("UPDATE tokens SET balance_nanos = ?2, held_nanos = ?3, balance_sets = ?4, spent_nanos = ?5, resets_ms = ?6, last_used_ms = ?7 WHERE token_id = ?1")?
+        .prepare_cached(
+            "UPDATE tokens SET balance_nanos = ?2, held_nanos = ?3, balance_sets = ?4, spent_nanos = ?5, resets_ms = ?6, last_used_ms = ?7 WHERE token_id = ?1",
+        )?
         .execute(params![
             token_key(token.id),
             token.budget.balance.map(Stored),
@@ -224,8 +226,7 @@ fn usage(transaction: &Transaction<'_>, key: &UsageKey, delta: &UsageDelta) -> r
     let token = token_key(key.token);
     let label = &*key.label;
     let units: [i64; Unit::ALL.len()] = Unit::ALL.map(|unit| count(delta.usage.get(unit)));
-    let fixed: [&dyn rusqlite::ToSql; 8] =
-        [&day, &token, &label.provider, &label.model, &label.feature, &delta.requests, &delta.cost_nanos, &delta.estimated];
+    let fixed: [&dyn rusqlite::ToSql; 8] = [&day, &token, &label.provider, &label.model, &label.feature, &delta.requests, &delta.cost_nanos, &delta.estimated];
     transaction.prepare_cached(&ADD_USAGE)?.execute(params_from_iter(fixed.into_iter().chain(units.iter().map(|unit| unit as &dyn rusqlite::ToSql))))?;
     Ok(())
 }

@@ -131,20 +131,26 @@ pub(super) fn unit_column(unit: Unit) -> String {
 /// Refuses a file that is not a ledger of this version. Returns false for an empty one.
 pub(crate) fn check_version(connection: &Connection) -> Result<bool, LedgerError> {
     let not_ours = |what: &str| LedgerError::Incompatible(format!("this file is not a spendgate ledger ({what}); set SPENDGATE_STORE to another path"));
-    let tables: i64 = connection.query_row("SELECT count(*) FROM sqlite_master WHERE type = 'table'", [], |row| row.get(0)).map_err(|error| match error.sqlite_error_code() {
-        Some(rusqlite::ErrorCode::NotADatabase) => not_ours("not an SQLite database"),
-        Some(rusqlite::ErrorCode::DatabaseCorrupt) => LedgerError::Incompatible(format!("the ledger is damaged: {error}; restore it from a backup")),
-        _ => fault(&error),
+    let tables: i64 = connection.query_row("SELECT count(*) FROM sqlite_master WHERE type = 'table'", [], |row| row.get(0)).map_err(|error| {
+        match error.sqlite_error_code() {
+            Some(rusqlite::ErrorCode::NotADatabase) => not_ours("not an SQLite database"),
+            Some(rusqlite::ErrorCode::DatabaseCorrupt) => LedgerError::Incompatible(format!("the ledger is damaged: {error}; restore it from a backup")),
+            _ => fault(&error),
+        }
     })?;
     if tables == 0 {
         return Ok(false);
     }
-    let meta: i64 = connection.query_row("SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = 'meta'", [], |row| row.get(0)).map_err(|error| fault(&error))?;
+    let meta: i64 = connection
+        .query_row("SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = 'meta'", [], |row| row.get(0))
+        .map_err(|error| fault(&error))?;
     if meta == 0 {
         return Err(not_ours("a database of something else"));
     }
-    let version: Option<String> =
-        connection.query_row("SELECT value FROM meta WHERE key = 'spendgate_ledger_version'", [], |row| row.get(0)).optional().map_err(|error| fault(&error))?;
+    let version: Option<String> = connection
+        .query_row("SELECT value FROM meta WHERE key = 'spendgate_ledger_version'", [], |row| row.get(0))
+        .optional()
+        .map_err(|error| fault(&error))?;
     match version.as_deref() {
         Some(VERSION) => Ok(true),
         Some(other) => Err(LedgerError::Incompatible(format!(
@@ -164,8 +170,9 @@ pub(super) fn prepare(connection: &mut Connection) -> Result<(), LedgerError> {
     }
     for unit in Unit::ALL {
         let column = unit_column(unit);
-        let there: i64 =
-            connection.query_row("SELECT count(*) FROM pragma_table_info('usage_daily') WHERE name = ?1", [&column], |row| row.get(0)).map_err(|error| fault(&error))?;
+        let there: i64 = connection
+            .query_row("SELECT count(*) FROM pragma_table_info('usage_daily') WHERE name = ?1", [&column], |row| row.get(0))
+            .map_err(|error| fault(&error))?;
         if there == 0 {
             // The name is one of ours, never input.
             connection.execute_batch(&format!("ALTER TABLE usage_daily ADD COLUMN {column} INTEGER NOT NULL DEFAULT 0")).map_err(|error| fault(&error))?;

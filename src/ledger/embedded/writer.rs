@@ -168,7 +168,10 @@ impl Writer {
                 break;
             }
             if Instant::now() > deadline {
-                tracing::error!(count = self.carried.len(), "the ledger closes without having written the end of these requests: their holds are charged when their leases end");
+                tracing::error!(
+                    count = self.carried.len(),
+                    "the ledger closes without having written the end of these requests: their holds are charged when their leases end"
+                );
                 break;
             }
         }

@@ -56,7 +56,11 @@ impl State {
             label: Arc::new(settlement.label.clone()),
             price_version: settlement.price_version.clone(),
         };
-        if self.holds.contains_key(&settlement.hold) { self.charge_live(now, settlement.hold, bill, changes) } else { self.correct(now, settlement.hold, Some(bill), changes) }
+        if self.holds.contains_key(&settlement.hold) {
+            self.charge_live(now, settlement.hold, bill, changes)
+        } else {
+            self.correct(now, settlement.hold, Some(bill), changes)
+        }
     }
 
     /// Ends a hold by charging what is held: it was sent, and nobody knows what it cost.
@@ -274,12 +278,5 @@ impl State {
 
 /// The bill of a hold of which nobody knows what it cost.
 fn uncertain(kind: EntryKind, hold: &Hold) -> Bill {
-    Bill {
-        kind,
-        cost: hold.amount,
-        certainty: Certainty::Uncertain,
-        usage: Usage::default(),
-        label: Arc::clone(&hold.label),
-        price_version: String::new(),
-    }
+    Bill { kind, cost: hold.amount, certainty: Certainty::Uncertain, usage: Usage::default(), label: Arc::clone(&hold.label), price_version: String::new() }
 }

@@ -196,16 +196,7 @@ impl Account {
     /// An account with no tokens yet.
     #[must_use]
     pub fn new(id: AccountId, name: String, created_at: Timestamp) -> Self {
-        Self {
-            id,
-            name,
-            main_key: None,
-            budget: Budget::default(),
-            created_at,
-            tokens: BTreeSet::new(),
-            names: HashMap::new(),
-            leases: BTreeSet::new(),
-        }
+        Self { id, name, main_key: None, budget: Budget::default(), created_at, tokens: BTreeSet::new(), names: HashMap::new(), leases: BTreeSet::new() }
     }
 }
 

@@ -47,7 +47,10 @@ pub(super) fn read(reader: &mut Reader<'_>, model: &DeTable<'_>, model_span: &Ra
             None
         }
         (None, None, None) => {
-            reader.error(model_span.clone(), "the model has no price: give it prices = { input_mtok = \"2.50\", output_mtok = \"10\" }, or free = true, or unpriced = \"why\"");
+            reader.error(
+                model_span.clone(),
+                "the model has no price: give it prices = { input_mtok = \"2.50\", output_mtok = \"10\" }, or free = true, or unpriced = \"why\"",
+            );
             None
         }
         _ => {
@@ -252,9 +255,11 @@ fn refuse_overlaps(reader: &mut Reader<'_>, drafts: &[Draft]) {
 /// Price lists give what a search costs once, for the usual case: it costs the same in a service tier. Where it changed over time, the dearest counts.
 fn complete(mut drafts: Vec<Draft>) -> Vec<Entry> {
     for unit in [Unit::WebSearches, Unit::StorageSearches] {
-        let usual = drafts.iter().filter(|draft| draft.variant == EntryVariant::Default).filter_map(|draft| draft.list.get(unit)).fold(None, |dearest: Option<Price>, price| {
-            Some(dearest.map_or_else(|| price.clone(), |dearest| dearest.dearer(price)))
-        });
+        let usual = drafts
+            .iter()
+            .filter(|draft| draft.variant == EntryVariant::Default)
+            .filter_map(|draft| draft.list.get(unit))
+            .fold(None, |dearest: Option<Price>, price| Some(dearest.map_or_else(|| price.clone(), |dearest| dearest.dearer(price))));
         let Some(usual) = usual else { continue };
         for draft in drafts.iter_mut().filter(|draft| draft.variant != EntryVariant::Default && draft.list.get(unit).is_none()) {
             draft.list.add(unit, usual.clone());

@@ -49,9 +49,46 @@ fn create_reads_every_field() {
 #[test]
 fn amounts_that_are_not_amounts_are_refused_on_every_verb() {
     let bad = [
-        r#""""#, r#"" ""#, r#""-""#, r#"".""#, r#""-.""#, r#""1e3""#, "1e3", "1E3", "1e-05", r#""NaN""#, r#""Infinity""#, r#""-Infinity""#, r#""inf""#, "100000", r#""100000""#,
-        r#""-100000""#, "-100000", "0.1234567891", r#""0.1234567891""#, r#""1,5""#, r#""1_000""#, r#""+5""#, r#"" 5""#, r#""5 ""#, r#""0x10""#, r#""٣""#, r#""5\u0000""#, "true", "false", "[]",
-        r#"["5"]"#, "{}", r#"{"usd":5}"#, r#""000001""#, r#""$5""#, r#""1.2.3""#, r#""--5""#, "123456", "0.0000000001", "9007199254740993",
+        r#""""#,
+        r#"" ""#,
+        r#""-""#,
+        r#"".""#,
+        r#""-.""#,
+        r#""1e3""#,
+        "1e3",
+        "1E3",
+        "1e-05",
+        r#""NaN""#,
+        r#""Infinity""#,
+        r#""-Infinity""#,
+        r#""inf""#,
+        "100000",
+        r#""100000""#,
+        r#""-100000""#,
+        "-100000",
+        "0.1234567891",
+        r#""0.1234567891""#,
+        r#""1,5""#,
+        r#""1_000""#,
+        r#""+5""#,
+        r#"" 5""#,
+        r#""5 ""#,
+        r#""0x10""#,
+        r#""٣""#,
+        r#""5\u0000""#,
+        "true",
+        "false",
+        "[]",
+        r#"["5"]"#,
+        "{}",
+        r#"{"usd":5}"#,
+        r#""000001""#,
+        r#""$5""#,
+        r#""1.2.3""#,
+        r#""--5""#,
+        "123456",
+        "0.0000000001",
+        "9007199254740993",
     ];
     for amount in bad {
         for (field, body) in [
@@ -69,7 +106,13 @@ fn amounts_that_are_not_amounts_are_refused_on_every_verb() {
 
 #[test]
 fn what_is_no_json_number_at_all_is_a_parse_error() {
-    for body in [r#"{"name":"n","balance":NaN}"#, r#"{"name":"n","balance":-}"#, r#"{"name":"n","balance":.5}"#, r#"{"name":"n","balance":05}"#, r#"{"name":"n","balance":+1}"#] {
+    for body in [
+        r#"{"name":"n","balance":NaN}"#,
+        r#"{"name":"n","balance":-}"#,
+        r#"{"name":"n","balance":.5}"#,
+        r#"{"name":"n","balance":05}"#,
+        r#"{"name":"n","balance":+1}"#,
+    ] {
         assert!(create_errors(body).starts_with(r#"{"non_field_errors":["JSON parse error"#), "{body}");
     }
 }
@@ -144,9 +187,31 @@ fn times_have_one_form() {
         assert_eq!(parse_time(text), Some(expected), "{text}");
     }
     for text in [
-        "", "now", "14d", "2026-06-01", "2026-06", "2026-W23-1", "2026-13-01T00:00:00Z", "2027-02-29T00:00:00Z", "2026-06-01T24:00:00Z", "2026-06-01T12:00:00 Z", "2026-06-01T12Z",
-        "2026-06-01T12:00:00[UTC]", "2026-06-01T12:00:00Z[UTC]", "2026-06-01T12:00:00.Z", "2026-06-01T12:00:00.0000000001Z", "2026-06-01T12:00:00,5Z", "2026-06-01T12:00:00+1",
-        "2026-06-01T12:00:00+99:00", "20260601T120000Z", "+002026-06-01T12:00:00Z", " 2026-06-01T12:00:00Z", "2026-06-01T12:00:00Zx", "2026-06-01T12:0٣:00Z", "1780315200", "2026-06-01T12:00:",
+        "",
+        "now",
+        "14d",
+        "2026-06-01",
+        "2026-06",
+        "2026-W23-1",
+        "2026-13-01T00:00:00Z",
+        "2027-02-29T00:00:00Z",
+        "2026-06-01T24:00:00Z",
+        "2026-06-01T12:00:00 Z",
+        "2026-06-01T12Z",
+        "2026-06-01T12:00:00[UTC]",
+        "2026-06-01T12:00:00Z[UTC]",
+        "2026-06-01T12:00:00.Z",
+        "2026-06-01T12:00:00.0000000001Z",
+        "2026-06-01T12:00:00,5Z",
+        "2026-06-01T12:00:00+1",
+        "2026-06-01T12:00:00+99:00",
+        "20260601T120000Z",
+        "+002026-06-01T12:00:00Z",
+        " 2026-06-01T12:00:00Z",
+        "2026-06-01T12:00:00Zx",
+        "2026-06-01T12:0٣:00Z",
+        "1780315200",
+        "2026-06-01T12:00:",
         "2026-06-01T12:00:0",
     ] {
         assert_eq!(parse_time(text), None, "{text}");
@@ -170,7 +235,10 @@ fn an_expiry_in_the_past_is_refused_on_create_alone() {
 #[test]
 fn an_enforced_budget_needs_a_figure() {
     assert_eq!(create_errors(r#"{"name":"n","active_balance":true}"#), r#"{"active_balance":["A balance is required to turn active_balance on."]}"#);
-    assert_eq!(create_errors(r#"{"name":"n","active_balance":true,"balance":null}"#), r#"{"active_balance":["A balance is required to turn active_balance on."]}"#);
+    assert_eq!(
+        create_errors(r#"{"name":"n","active_balance":true,"balance":null}"#),
+        r#"{"active_balance":["A balance is required to turn active_balance on."]}"#
+    );
     for wrong in ["null", "1", r#""true""#, "[]"] {
         assert!(create_errors(&format!(r#"{{"name":"n","active_balance":{wrong}}}"#)).starts_with(r#"{"active_balance":["#));
     }
@@ -194,10 +262,15 @@ fn a_reset_turns_the_budget_on_and_fills_it() {
     let token = created(r#"{"name":"n","balance_reset_period":"monthly","balance_reset_amount":"20","balance":"3","active_balance":false}"#);
     assert!(token.active_balance, "a default that was sent along turns nothing off");
     assert_eq!(token.balance, Some(usd("3")));
-    for body in [r#"{"name":"n","balance_reset_period":"daily"}"#, r#"{"name":"n","balance_reset_period":"daily","balance_reset_amount":null,"active_balance":true}"#] {
+    for body in
+        [r#"{"name":"n","balance_reset_period":"daily"}"#, r#"{"name":"n","balance_reset_period":"daily","balance_reset_amount":null,"active_balance":true}"#]
+    {
         assert_eq!(create_errors(body), r#"{"balance_reset_amount":["This field is required unless balance_reset_period is \"none\"."]}"#);
     }
-    assert_eq!(create_errors(r#"{"name":"n","balance_reset_amount":"5"}"#), r#"{"balance_reset_amount":["An amount without a balance_reset_period has no effect."]}"#);
+    assert_eq!(
+        create_errors(r#"{"name":"n","balance_reset_amount":"5"}"#),
+        r#"{"balance_reset_amount":["An amount without a balance_reset_period has no effect."]}"#
+    );
     for none in [r#""none""#, "null"] {
         assert_eq!(created(&format!(r#"{{"name":"n","balance_reset_period":{none},"balance_reset_amount":5}}"#)).reset, None);
     }

@@ -183,7 +183,8 @@ impl Model {
         } else {
             amount -= amount;
         }
-        let hold = Hold { token: index, amount, on_token: own.is_some(), on_account: self.credits.is_some(), end: now + millis(request.lease), state: Held::Live };
+        let hold =
+            Hold { token: index, amount, on_token: own.is_some(), on_account: self.credits.is_some(), end: now + millis(request.lease), state: Held::Live };
         self.holds.insert(request.hold, hold);
         self.tokens[index].view.last_used_at = Some(time(now));
         self.granted(&hold)

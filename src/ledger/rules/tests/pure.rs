@@ -29,7 +29,8 @@ impl Pure {
 
     /// I1, I2 and I3, from nothing but the journal and the live holds.
     fn check(&self) -> Result<(), String> {
-        let differs = |what: &str, name: &str, is: i64, should: i64| if is == should { Ok(()) } else { Err(format!("{what} of {name} is {is}, should be {should}")) };
+        let differs =
+            |what: &str, name: &str, is: i64, should: i64| if is == should { Ok(()) } else { Err(format!("{what} of {name} is {is}, should be {should}")) };
         for token in self.state.tokens() {
             let entries = || self.journal.iter().filter(|entry| entry.token == Some(token.id));
             differs("balance", &token.name, token.budget.balance.unwrap_or_default().nanos(), entries().map(|entry| entry.token_delta_nanos).sum())?;

@@ -151,7 +151,14 @@ fn step() -> impl Strategy<Value = Step> {
 
 /// A few tokens, then whatever happens.
 pub(in crate::ledger) fn script(steps: usize) -> impl Strategy<Value = Vec<Step>> {
-    let made = |token: usize, reset: Option<(ResetPeriod, i64)>| Step::Create { token, kind: TokenKind::Api, balance: Some(12_345), active: token != 2, reset, expires: None };
+    let made = |token: usize, reset: Option<(ResetPeriod, i64)>| Step::Create {
+        token,
+        kind: TokenKind::Api,
+        balance: Some(12_345),
+        active: token != 2,
+        reset,
+        expires: None,
+    };
     let first = vec![made(0, None), made(1, Some((ResetPeriod::Daily, 9_000))), made(2, None)];
     prop::collection::vec(step(), 1..steps).prop_map(move |steps| first.iter().cloned().chain(steps).collect())
 }
@@ -213,7 +220,15 @@ impl Player {
                 let (id, secrets) = &self.names[*token];
                 let secret = if *old_secret { secrets.first() } else { secrets.last() };
                 let (want, least) = (usd(*want.max(least)), usd(*want.min(least)));
-                Action::Admit(AdmitRequest { hold, token: *id, secret: secret.unwrap().hash(), want, least, lease: Duration::from_millis(*lease), label: label("admitted") })
+                Action::Admit(AdmitRequest {
+                    hold,
+                    token: *id,
+                    secret: secret.unwrap().hash(),
+                    want,
+                    least,
+                    lease: Duration::from_millis(*lease),
+                    label: label("admitted"),
+                })
             }
             Step::Settle { hold, cost, certainty } => Action::Settle(Settlement {
                 hold: self.earlier_hold(*hold),
@@ -227,7 +242,9 @@ impl Player {
             // Sometimes the void is there before the admission.
             Step::Void { hold, lease } if *hold == 3 => Action::Void(hold_id(self.holds + 1), Duration::from_millis(*lease)),
             Step::Void { hold, lease } => Action::Void(self.earlier_hold(*hold), Duration::from_millis(*lease)),
-            Step::Renew { hold, lease, raise } => Action::Renew(Renewal { hold: self.earlier_hold(*hold), lease: Duration::from_millis(*lease), raise: usd(*raise) }),
+            Step::Renew { hold, lease, raise } => {
+                Action::Renew(Renewal { hold: self.earlier_hold(*hold), lease: Duration::from_millis(*lease), raise: usd(*raise) })
+            }
             Step::Sweep => Action::Sweep,
             Step::Create { token, kind, balance, active, reset, expires } => {
                 let secret = self.secret();

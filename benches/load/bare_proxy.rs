@@ -1,0 +1,60 @@
+//! The yardstick: a proxy of bare hyper that does no work at all. The bench runs itself again with a hidden argument to be it.
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+
+use http_body_util::{Either, Empty};
+use hyper::body::{Bytes, Incoming};
+use hyper::service::service_fn;
+use hyper::{Request, Response, StatusCode, Uri};
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use tokio::net::TcpListener;
+
+/// The first argument that makes the bench a proxy.
+pub(crate) const ROLE: &str = "--bare-proxy";
+
+type Body = Either<Incoming, Empty<Bytes>>;
+
+/// Listens and passes on, until it is killed.
+pub(crate) fn run(listen: &str, upstream: &str) -> anyhow::Result<()> {
+    let listen: SocketAddr = listen.parse()?;
+    let upstream = upstream.to_owned();
+    tokio::runtime::Runtime::new()?.block_on(async move {
+        let mut connector = HttpConnector::new();
+        connector.set_nodelay(true);
+        let client: Client<HttpConnector, Incoming> = Client::builder(TokioExecutor::new()).build(connector);
+        let listener = TcpListener::bind(listen).await?;
+        loop {
+            let (socket, _) = listener.accept().await?;
+            socket.set_nodelay(true)?;
+            let (client, upstream) = (client.clone(), upstream.clone());
+            tokio::spawn(async move {
+                let service = service_fn(move |request| {
+                    let (client, upstream) = (client.clone(), upstream.clone());
+                    async move { Ok::<_, Infallible>(pass(&client, &upstream, request).await) }
+                });
+                // Clients close as they like.
+                let _ = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(socket), service).await;
+            });
+        }
+    })
+}
+
+async fn pass(client: &Client<HttpConnector, Incoming>, upstream: &str, mut request: Request<Incoming>) -> Response<Body> {
+    let path = request.uri().path_and_query().map_or("/", |path| path.as_str());
+    let Ok(uri) = format!("http://{upstream}{path}").parse::<Uri>() else { return bad_gateway() };
+    *request.uri_mut() = uri;
+    request.headers_mut().remove("host");
+    match client.request(request).await {
+        Ok(response) => response.map(Either::Left),
+        Err(_) => bad_gateway(),
+    }
+}
+
+fn bad_gateway() -> Response<Body> {
+    let mut response = Response::new(Either::Right(Empty::new()));
+    *response.status_mut() = StatusCode::BAD_GATEWAY;
+    response
+}

@@ -1,0 +1,22 @@
+//! End to end: the real binary, a stand-in provider with its own ledger, and clients that see every byte.
+//!
+//! One program, so that the support is compiled and linked once; one module a subject. `tests/run` runs these and the SDK tests.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stderr, reason = "tests fail by panicking, and say why")]
+
+mod support;
+
+mod check;
+mod clamp;
+mod crash;
+mod drain;
+mod exact_budget;
+mod hangup;
+mod metrics;
+mod refusals;
+mod reload;
+mod sandbox;
+mod smuggling;
+mod stand_in;
+mod streams;
+mod token_api;

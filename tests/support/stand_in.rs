@@ -1,0 +1,215 @@
+//! A stand-in provider that speaks OpenAI's API and keeps **its own ledger** of what it served: the oracle for every test about money.
+//!
+//! What it does with a request is a [`Script`]: from the setting shared by all requests, from the header `x-stand-in`, or from
+//! `@{...}` anywhere in the body, the later winning.
+
+mod answers;
+mod body;
+mod script;
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::{Arc, Mutex};
+
+use bytes::Bytes;
+use http_body_util::BodyExt;
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper::{HeaderMap, Request, Response};
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::{JoinHandle, JoinSet};
+
+use body::ChannelBody;
+pub(crate) use script::Script;
+
+/// The stand-in, running until it is dropped.
+pub(crate) struct StandIn {
+    address: SocketAddr,
+    shared: Arc<Shared>,
+    server: JoinHandle<()>,
+}
+
+struct Shared {
+    rows: Mutex<Vec<Row>>,
+    script: Mutex<String>,
+    gate: watch::Sender<bool>,
+}
+
+/// What the stand-in knows of one request that reached it.
+#[derive(Clone, Debug)]
+pub(crate) struct Row {
+    /// Path and query, as they came.
+    pub(crate) target: String,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
+    /// Consumed so far: grows while a stream is being sent.
+    pub(crate) consumed: Consumed,
+    /// The bytes of the answer's body that were sent.
+    pub(crate) sent: Vec<u8>,
+    /// The answer was sent to its end.
+    pub(crate) finished: bool,
+}
+
+/// What a request consumed, and what the stand-in bills for it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Consumed {
+    pub(crate) prompt: i64,
+    /// Of the prompt: read from the cache.
+    pub(crate) cached: i64,
+    pub(crate) completion: i64,
+    /// In nano-dollars.
+    pub(crate) cost: i64,
+}
+
+/// One row of the ledger, written while it is served.
+#[derive(Clone)]
+struct Entry {
+    shared: Arc<Shared>,
+    index: usize,
+}
+
+/// Nano-dollars a token: input, input read from the cache, output.
+fn prices(model: &str) -> (i64, i64, i64) {
+    match model {
+        "gpt-4o-mini" => (150, 75, 600),
+        "text-embedding-3-small" => (20, 20, 0),
+        "gpt-3.5-turbo-instruct" => (1500, 1500, 2000),
+        _ => (0, 0, 0),
+    }
+}
+
+// === impl Consumed ===
+
+impl Consumed {
+    fn tokens(model: &str, prompt: i64, cached: i64, completion: i64) -> Self {
+        let (input, cache_read, output) = prices(model);
+        let cost = (prompt - cached) * input + cached * cache_read + completion * output;
+        Self { prompt, cached, completion, cost }
+    }
+}
+
+// === impl StandIn ===
+
+impl StandIn {
+    /// Starts one on a free port.
+    pub(crate) async fn start() -> Self {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let shared = Arc::new(Shared { rows: Mutex::default(), script: Mutex::default(), gate: watch::Sender::new(false) });
+        let server = tokio::spawn(serve(listener, Arc::clone(&shared)));
+        Self { address, shared, server }
+    }
+
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// What to do with requests that say nothing themselves, from now on.
+    pub(crate) fn behave(&self, script: &str) {
+        // A script with a mistake must fail here, not in the middle of an answer.
+        let _ = Script::parse(script);
+        script.clone_into(&mut self.shared.script.lock().unwrap());
+    }
+
+    /// Lets through what waits at the gate (`gate=head`, `gate=first`), and all that comes later.
+    pub(crate) fn open_gate(&self) {
+        self.shared.gate.send_replace(true);
+    }
+
+    /// From now on the gate holds again.
+    pub(crate) fn close_gate(&self) {
+        self.shared.gate.send_replace(false);
+    }
+
+    /// The ledger: all that ever reached it, in order.
+    pub(crate) fn rows(&self) -> Vec<Row> {
+        self.shared.rows.lock().unwrap().clone()
+    }
+
+    /// How many requests reached it.
+    pub(crate) fn count(&self) -> usize {
+        self.shared.rows.lock().unwrap().len()
+    }
+
+    /// What it bills for everything together, in nano-dollars.
+    pub(crate) fn cost(&self) -> i64 {
+        self.shared.rows.lock().unwrap().iter().map(|row| row.consumed.cost).sum()
+    }
+
+    /// The one row whose body contains a text. Panics unless there is exactly one.
+    #[track_caller]
+    pub(crate) fn row_with(&self, text: &str) -> Row {
+        let rows = self.rows_with(text);
+        assert_eq!(rows.len(), 1, "{} requests with {text:?} reached the provider", rows.len());
+        rows.into_iter().next().unwrap()
+    }
+
+    /// All rows whose body contains a text.
+    pub(crate) fn rows_with(&self, text: &str) -> Vec<Row> {
+        self.rows().into_iter().filter(|row| row.body.windows(text.len()).any(|window| window == text.as_bytes())).collect()
+    }
+}
+
+impl Drop for StandIn {
+    fn drop(&mut self) {
+        self.server.abort();
+    }
+}
+
+// === impl Entry ===
+
+impl Entry {
+    fn update(&self, change: impl FnOnce(&mut Row)) {
+        change(&mut self.shared.rows.lock().unwrap()[self.index]);
+    }
+
+    async fn gate(&self) {
+        let mut gate = self.shared.gate.subscribe();
+        // Fails only when the stand-in is gone, and then nothing matters.
+        let _ = gate.wait_for(|open| *open).await;
+    }
+}
+
+async fn serve(listener: TcpListener, shared: Arc<Shared>) {
+    // The connections go down with the server.
+    let mut connections = JoinSet::new();
+    while let Ok((socket, _)) = listener.accept().await {
+        let _ = socket.set_nodelay(true);
+        let shared = Arc::clone(&shared);
+        connections.spawn(async move {
+            let service = service_fn(move |request| answer(Arc::clone(&shared), request));
+            // A reset is one of the things it does on purpose.
+            let _ = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(socket), service).await;
+        });
+        while connections.try_join_next().is_some() {}
+    }
+}
+
+async fn answer(shared: Arc<Shared>, request: Request<Incoming>) -> Result<Response<ChannelBody>, std::io::Error> {
+    let (head, body) = request.into_parts();
+    let body = body.collect().await.map_err(std::io::Error::other)?.to_bytes();
+    let script = Script::chosen(&shared.script.lock().unwrap(), &head.headers, &body);
+    let target = head.uri.path_and_query().map_or_else(String::new, ToString::to_string);
+    let path = head.uri.path().to_owned();
+    let row = Row { target, headers: head.headers, body: body.clone(), consumed: Consumed::default(), sent: Vec::new(), finished: false };
+    let index = {
+        let mut rows = shared.rows.lock().unwrap();
+        rows.push(row);
+        rows.len() - 1
+    };
+    let entry = Entry { shared, index };
+    if script.hang {
+        std::future::pending::<()>().await;
+    }
+    if script.reset {
+        return Err(std::io::Error::other("reset before the head, as the script says"));
+    }
+    if script.gate_head {
+        entry.gate().await;
+    }
+    if let Some(delay) = script.delay_head {
+        tokio::time::sleep(delay).await;
+    }
+    Ok(answers::answer(&path, &body, &script, &entry))
+}

@@ -1,0 +1,136 @@
+//! What the stand-in does with a request, in words: `tokens=20 usage=none cut=3`.
+
+use std::time::Duration;
+
+use hyper::HeaderMap;
+
+/// What is to be done with one request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Script {
+    /// `tokens=N`: how long the model would like to answer. The output limit of the request still cuts it.
+    pub(crate) tokens: i64,
+    /// `prompt=N`: what the prompt is said to have consumed; counted from the messages otherwise.
+    pub(crate) prompt: Option<i64>,
+    /// `cached=N`: how much of the prompt came from the cache.
+    pub(crate) cached: i64,
+    /// `usage=honest|none|negative|absurd`: what is said of the usage. The ledger of the stand-in stays honest.
+    pub(crate) usage: UsageReport,
+    /// `status=N`: an error instead of an answer.
+    pub(crate) status: Option<u16>,
+    /// `error-usage`: the error reports usage all the same, and it is billed.
+    pub(crate) error_usage: bool,
+    /// `cut=N`: the connection breaks off after N events of a stream; a whole answer breaks off in its middle.
+    pub(crate) cut: Option<usize>,
+    /// `split=N`: the stream is sent in pieces of N bytes, wherever events begin or end.
+    pub(crate) split: Option<usize>,
+    /// `crlf`: lines of the stream end with CR LF.
+    pub(crate) crlf: bool,
+    /// `delay=N`: milliseconds between the events of a stream.
+    pub(crate) delay: Option<Duration>,
+    /// `delay-head=N`: milliseconds before the head.
+    pub(crate) delay_head: Option<Duration>,
+    /// `gate=head`: waits before the head until the gate opens.
+    pub(crate) gate_head: bool,
+    /// `gate=first`: waits after the first event that carries text until the gate opens.
+    pub(crate) gate_first: bool,
+    /// `hang`: takes the request and never answers.
+    pub(crate) hang: bool,
+    /// `reset`: closes the connection before the head.
+    pub(crate) reset: bool,
+    /// `gzip`: the answer is compressed, though nobody asked.
+    pub(crate) gzip: bool,
+    /// `redirect`: 307 to another place of its own.
+    pub(crate) redirect: bool,
+    /// `cost=0.0123`: what an API with prices of its own reports, as `/cost` and as `x-cost`.
+    pub(crate) cost: Option<String>,
+}
+
+/// What is said of the usage.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum UsageReport {
+    Honest,
+    Missing,
+    Negative,
+    Absurd,
+}
+
+impl Default for Script {
+    fn default() -> Self {
+        Self {
+            tokens: 8,
+            prompt: None,
+            cached: 0,
+            usage: UsageReport::Honest,
+            status: None,
+            error_usage: false,
+            cut: None,
+            split: None,
+            crlf: false,
+            delay: None,
+            delay_head: None,
+            gate_head: false,
+            gate_first: false,
+            hang: false,
+            reset: false,
+            gzip: false,
+            redirect: false,
+            cost: None,
+        }
+    }
+}
+
+// === impl Script ===
+
+impl Script {
+    /// Reads a script. Panics on a word that it does not know: a misspelt fault would make a test pass for nothing.
+    pub(crate) fn parse(text: &str) -> Self {
+        let mut script = Self::default();
+        script.follow(text);
+        script
+    }
+
+    /// The script of one request: the shared one, then the header's words, then the body's.
+    pub(super) fn chosen(shared: &str, headers: &HeaderMap, body: &[u8]) -> Self {
+        let mut script = Self::parse(shared);
+        if let Some(words) = headers.get("x-stand-in") {
+            script.follow(words.to_str().unwrap());
+        }
+        let body = String::from_utf8_lossy(body);
+        if let Some((_, rest)) = body.split_once("@{") {
+            script.follow(rest.split_once('}').expect("@{ without }").0);
+        }
+        script
+    }
+
+    fn follow(&mut self, text: &str) {
+        for word in text.split_whitespace() {
+            let (name, value) = word.split_once('=').unwrap_or((word, ""));
+            let number = || value.parse::<u32>().unwrap_or_else(|_| panic!("a number in {word:?}"));
+            let millis = || Some(Duration::from_millis(number().into()));
+            match name {
+                "tokens" => self.tokens = number().into(),
+                "prompt" => self.prompt = Some(number().into()),
+                "cached" => self.cached = number().into(),
+                "status" => self.status = Some(u16::try_from(number()).unwrap()),
+                "error-usage" => self.error_usage = true,
+                "cut" => self.cut = Some(number() as usize),
+                "split" => self.split = Some(number() as usize),
+                "crlf" => self.crlf = true,
+                "delay" => self.delay = millis(),
+                "delay-head" => self.delay_head = millis(),
+                "hang" => self.hang = true,
+                "reset" => self.reset = true,
+                "gzip" => self.gzip = true,
+                "redirect" => self.redirect = true,
+                "cost" => self.cost = Some(value.to_owned()),
+                "gate" if value == "head" => self.gate_head = true,
+                "gate" if value == "first" => self.gate_first = true,
+                "usage" if value == "honest" => self.usage = UsageReport::Honest,
+                "usage" if value == "none" => self.usage = UsageReport::Missing,
+                "usage" if value == "negative" => self.usage = UsageReport::Negative,
+                "usage" if value == "absurd" => self.usage = UsageReport::Absurd,
+                _ => panic!("the stand-in does not know {word:?}"),
+            }
+        }
+    }
+}
