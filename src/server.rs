@@ -63,11 +63,7 @@ impl Server {
     /// # Errors
     /// [`StartError`], with all that is wrong.
     pub async fn start(settings: Settings, environment: Environment) -> Result<Self, StartError> {
-        let main_key = environment.get("SPENDGATE_API_KEY");
-        if main_key.as_ref().is_some_and(|key| key.len() < MIN_MAIN_KEY) {
-            let what = format!("the main API key is too short; use at least {MIN_MAIN_KEY} characters, or unset it to have one generated");
-            return Err(StartError::Configuration(vec![Diagnostic::whole_file("SPENDGATE_API_KEY", what)]));
-        }
+        let main_key = main_key(&environment).map_err(|error| StartError::Configuration(vec![error]))?;
         let live = Live::start(ConfigFiles::new(&settings, environment)).map_err(StartError::Configuration)?;
         let live = Arc::new(live);
         say_what_is_in_force(&live);
@@ -155,6 +151,19 @@ async fn dispatch(mut token_api: axum::Router, road: Arc<Proxy>, request: Reques
             response
         }
     }
+}
+
+/// The main API key that the operator set, if any.
+///
+/// # Errors
+/// When it is too short.
+pub fn main_key(environment: &Environment) -> Result<Option<String>, Diagnostic> {
+    let key = environment.get("SPENDGATE_API_KEY");
+    if key.as_ref().is_some_and(|key| key.len() < MIN_MAIN_KEY) {
+        let what = format!("the main API key is too short; use at least {MIN_MAIN_KEY} characters, or unset it to have one generated");
+        return Err(Diagnostic::whole_file("SPENDGATE_API_KEY", what));
+    }
+    Ok(key)
 }
 
 async fn ensure_main_key(ledger: &Ledger, configured: Option<String>) -> anyhow::Result<Option<Secret>> {

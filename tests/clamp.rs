@@ -27,14 +27,14 @@ async fn the_limit_is_lowered_to_what_the_balance_buys() {
     provider.behave("tokens=100000");
     let mut modern = chat("modern");
     modern["max_completion_tokens"] = json!(5000);
-    let mut legacy = json!({"model": "gpt-3.5-turbo-instruct", "prompt": "legacy", "max_tokens": 3000});
+    let mut legacy = json!({"model": "gpt-3.5-turbo-instruct", "prompt": "vintage", "max_tokens": 3000});
     legacy["n"] = json!(1);
     let cases = [
         ("old", "/v1/chat/completions", plain(limited("old", 5000))),
         ("modern", "/v1/chat/completions", plain(modern)),
         ("unlimited", "/v1/chat/completions", plain(chat("unlimited"))),
         ("streamed", "/v1/chat/completions", plain(streamed("streamed", 5000))),
-        ("legacy", "/v1/completions", legacy),
+        ("vintage", "/v1/completions", legacy),
     ];
     for (name, path, body) in cases {
         let balance = nanos("0.0006");

@@ -110,7 +110,7 @@ async fn the_charge_is_durable_when_the_client_has_seen_the_end() {
 async fn legacy_completions_stream_too() {
     let provider = StandIn::start().await;
     let gateway = Gateway::before(&provider).await;
-    let secret = gateway.tokens().with_budget("legacy", "1.00").await;
+    let secret = gateway.tokens().with_budget("completion", "1.00").await;
     let mut body = json!({"model": "gpt-3.5-turbo-instruct", "prompt": "legacy @{tokens=9}", "stream": true});
     let answer = gateway.client().ask(Request::post("/v1/completions", &body).bearer(&secret)).await.expect(200);
     let seen = events::split(&answer.body);
@@ -122,7 +122,7 @@ async fn legacy_completions_stream_too() {
     );
     body["stream"] = json!(false);
     gateway.client().ask(Request::post("/v1/completions", &body).bearer(&secret)).await.expect(200);
-    assert_eq!(gateway.tokens().settled("legacy").await.spent, provider.cost());
+    assert_eq!(gateway.tokens().settled("completion").await.spent, provider.cost());
     gateway.close().await;
 }
 

@@ -238,8 +238,8 @@ impl<'a> Scanner<'a> {
         let kind = self.kind()?;
         let start = self.at;
         match kind {
-            Kind::Object => self.object(|scanner, _| scanner.value().map(drop))?,
-            Kind::Array => self.array(|scanner| scanner.value().map(drop))?,
+            Kind::Object => self.object(|scanner, _| scanner.skip())?,
+            Kind::Array => self.array(|scanner| scanner.skip())?,
             Kind::String => drop(self.string()?),
             Kind::Number => drop(self.number()?),
             Kind::True => self.literal(b"true")?,
@@ -247,6 +247,11 @@ impl<'a> Scanner<'a> {
             Kind::Null => self.literal(b"null")?,
         }
         Ok(start..self.at)
+    }
+
+    /// Steps over a value of any kind, all of its rules checked.
+    pub(crate) fn skip(&mut self) -> Result<(), JsonError> {
+        self.value().map(|_| ())
     }
 
     /// Steps over a value and answers how many bytes its strings have in all, keys excluded, escapes not undone.
@@ -262,7 +267,7 @@ impl<'a> Scanner<'a> {
                 Ok::<(), JsonError>(())
             })?,
             Kind::String => sum = self.string()?.raw.len() as u64,
-            _ => drop(self.value()?),
+            _ => self.skip()?,
         }
         Ok(sum)
     }

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use crate::config::{ConfigFiles, Configuration, Environment, RoutePrice, Settings, SettingsArgs};
 use crate::diagnostic::Diagnostic;
-use crate::tls;
+use crate::{server, tls};
 
 use super::Output;
 
@@ -18,7 +18,7 @@ pub(super) fn run(args: &SettingsArgs) -> anyhow::Result<ExitCode> {
         Err(errors) => return Ok(super::say_diagnostics(&errors)),
     };
     tls::install_crypto_provider();
-    let mut errors = Vec::new();
+    let mut errors: Vec<Diagnostic> = server::main_key(&Environment::process()).err().into_iter().collect();
     if let Some(files) = &settings.tls
         && let Err(error) = tls::ServerTls::load(files.clone())
     {

@@ -29,7 +29,7 @@ use super::quote::Price;
 use super::record::{self, Record};
 use super::settle::{Charge, Ending, charge};
 
-/// After the API's last event, this long for the provider to end its body, so that the connection can be used again.
+/// After the API's last event, the provider has this long to end its body; then its connection is not used again.
 const TAIL_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// A handle on the exchange; dropping it means that the client went away.
@@ -79,7 +79,11 @@ struct Inner {
 enum Stage {
     AwaitingHead(ResponseFuture),
     Reading(Incoming),
-    Settling { charging: Charging, then: Then },
+    Settling {
+        charging: Charging,
+        then: Then,
+    },
+    /// The API's last event has passed; what follows it until the body's end passes too, for a moment.
     Tail(Incoming),
     Broken(BodyError),
     Ended,
@@ -209,7 +213,7 @@ impl Exchange {
 impl Drop for Exchange {
     fn drop(&mut self) {
         let Some(mut inner) = self.0.take() else { return };
-        if matches!(inner.stage, Stage::Ended | Stage::Broken(_)) && inner.bill.is_none() {
+        if matches!(inner.stage, Stage::Ended | Stage::Broken(_) | Stage::Tail(_)) && inner.bill.is_none() {
             return;
         }
         inner.record.outcome(record::CUT);
@@ -306,10 +310,6 @@ impl Inner {
             match std::mem::replace(&mut self.stage, Stage::Ended) {
                 Stage::Broken(error) => return Poll::Ready(Some(Err(error))),
                 Stage::Ended => return Poll::Ready(None),
-                Stage::Tail(body) => {
-                    end_tail(body);
-                    return Poll::Ready(None);
-                }
                 stage => self.stage = stage,
             }
             ready!(self.poll_step(context));
@@ -355,12 +355,26 @@ impl Inner {
                     // The client sees the end only of what is charged.
                     _ if !durable => Stage::Broken("the charge could not be made durable".into()),
                     Then::Break(error) => Stage::Broken(error),
-                    Then::Tail(body) => Stage::Tail(body),
+                    Then::Tail(body) => {
+                        self.timer.as_mut().reset(Instant::now() + TAIL_TIMEOUT);
+                        Stage::Tail(body)
+                    }
                     Then::End => Stage::Ended,
                 };
                 Poll::Ready(())
             }
-            Stage::AwaitingHead(_) | Stage::Tail(_) | Stage::Broken(_) | Stage::Ended => Poll::Ready(()),
+            Stage::Tail(body) => {
+                match Pin::new(body).poll_frame(context) {
+                    Poll::Ready(Some(Ok(frame))) => self.passing.extend(frame.into_data()),
+                    Poll::Ready(_) => self.stage = Stage::Ended,
+                    Poll::Pending => {
+                        ready!(self.timer.as_mut().poll(context));
+                        self.stage = Stage::Ended;
+                    }
+                }
+                Poll::Ready(())
+            }
+            Stage::AwaitingHead(_) | Stage::Broken(_) | Stage::Ended => Poll::Ready(()),
         }
     }
 
@@ -476,15 +490,4 @@ impl Charging {
             None => Poll::Ready(Ok(Settled::default())),
         }
     }
-}
-
-/// Lets the provider end its body, so that its connection can be used again.
-fn end_tail(mut body: Incoming) {
-    if body.is_end_stream() {
-        return;
-    }
-    tokio::spawn(async move {
-        let end = async { while let Some(Ok(_)) = std::future::poll_fn(|context| Pin::new(&mut body).poll_frame(context)).await {} };
-        let _ = tokio::time::timeout(TAIL_TIMEOUT, end).await;
-    });
 }

@@ -87,6 +87,16 @@ fn refuses_members_that_appear_twice_at_any_level() {
 }
 
 #[test]
+fn a_giant_object_takes_no_quadratic_time() {
+    let members: Vec<String> = (0..60_000).map(|index| format!("\"key-{index:08}\":0")).collect();
+    let text = format!("{{{}}}", members.join(","));
+    let start = std::time::Instant::now();
+    assert_eq!(check(text.as_bytes()), Ok(()));
+    // Milliseconds by hash; each with each takes half a minute in a debug build.
+    assert!(start.elapsed().as_secs() < 5);
+}
+
+#[test]
 fn refuses_deep_nesting() {
     let nested = |depth: usize| "[".repeat(depth) + &"]".repeat(depth);
     assert_eq!(check(nested(64).as_bytes()), Ok(()));

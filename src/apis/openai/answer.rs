@@ -54,7 +54,7 @@ pub(super) fn read(data: &[u8]) -> Result<Event<'_>, JsonError> {
                 event.generated = event.generated.saturating_add(choice(scanner)?);
                 Ok::<(), JsonError>(())
             })?,
-            _ => drop(scanner.value()?),
+            _ => scanner.skip()?,
         }
         Ok::<(), JsonError>(())
     })?;
@@ -71,7 +71,7 @@ fn choice(scanner: &mut Scanner<'_>) -> Result<u64, JsonError> {
     scanner.object(|scanner, member| {
         match member.key.raw() {
             b"delta" | b"message" | b"text" => generated = generated.saturating_add(scanner.text_bytes()?),
-            _ => drop(scanner.value()?),
+            _ => scanner.skip()?,
         }
         Ok::<(), JsonError>(())
     })?;

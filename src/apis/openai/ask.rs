@@ -105,7 +105,7 @@ impl Scan {
             }
             Field::Unknown if kind != Kind::Null || shape.case_variant(key).is_some() => return Err(unknown(shape, key)),
             // A null is as good as nothing, whatever it is null of.
-            _ if kind == Kind::Null => return Ok(drop(scanner.value()?)),
+            _ if kind == Kind::Null => return scanner.skip().map_err(AskError::from),
             _ => {}
         }
         match field {
@@ -147,14 +147,14 @@ impl Scan {
             })?,
             Field::WebSearch => {
                 self.web_search = true;
-                drop(scanner.value()?);
+                scanner.skip()?;
             }
             Field::Text => {
                 let end = scanner.value()?.end;
                 self.text_bytes = self.text_bytes.saturating_add((end - key_start) as u64);
             }
             Field::Refused(reason) => return Err(AskError::unsupported(key, format!("'{key}' cannot be priced: {reason}"))),
-            Field::Free | Field::MaxTokens | Field::MaxCompletionTokens | Field::StreamOptions | Field::Unknown => drop(scanner.value()?),
+            Field::Free | Field::MaxTokens | Field::MaxCompletionTokens | Field::StreamOptions | Field::Unknown => scanner.skip()?,
         }
         Ok(())
     }
@@ -299,11 +299,11 @@ fn stream_options(scanner: &mut Scanner<'_>) -> Result<StreamOptions, AskError> 
     let mut include_usage = None;
     let mut is_empty = true;
     match kind {
-        Kind::Null => drop(scanner.value()?),
+        Kind::Null => scanner.skip()?,
         Kind::Object => scanner.object(|scanner, member| {
             is_empty = false;
             if member.key.decode().as_deref() != Some("include_usage") {
-                return Ok(drop(scanner.value()?));
+                return scanner.skip().map_err(AskError::from);
             }
             let kind = scanner.kind()?;
             let start = scanner.position();

@@ -76,7 +76,7 @@ fn part(scanner: &mut Scanner<'_>, scan: &mut Scan) -> Result<(), AskError> {
         match key.as_deref().unwrap_or_default() {
             "type" if scanner.kind()? == Kind::String => kind = scanner.string()?.decode().map(|text| text.into_owned()),
             "image_url" if scanner.kind()? != Kind::Null => image = Some(image_url(scanner)?),
-            "text" | "refusal" | "cache_control" | "annotations" | "id" => drop(scanner.value()?),
+            "text" | "refusal" | "cache_control" | "annotations" | "id" => scanner.skip()?,
             other => {
                 // Reasoning sent back and the like is text. What could stand for a picture or a recording is not.
                 let null = scanner.kind()? == Kind::Null;
@@ -148,7 +148,7 @@ fn image_url(scanner: &mut Scanner<'_>) -> Result<Image, AskError> {
                     Ok(())
                 }
                 "url" | "detail" if scanner.kind()? != Kind::Null => Err(AskError::invalid("messages", "'url' and 'detail' of an image must be strings")),
-                "url" | "detail" | "format" | "media_type" => Ok(drop(scanner.value()?)),
+                "url" | "detail" | "format" | "media_type" => scanner.skip().map_err(AskError::from),
                 other => Err(AskError::unsupported(
                     "messages",
                     format!("'{}' in an 'image_url' is not known to this gateway, so what it costs cannot be bounded", short(other)),

@@ -14,7 +14,7 @@ pub fn filter_models(body: &[u8], keep: &dyn Fn(&str) -> bool) -> Option<Bytes> 
     scanner
         .object(|scanner, member| {
             if member.key.raw() != b"data" || scanner.kind()? != Kind::Array {
-                return scanner.value().map(drop);
+                return scanner.skip();
             }
             let start = scanner.position();
             kept.clear();
@@ -58,7 +58,7 @@ fn model_id(scanner: &mut Scanner<'_>) -> Result<Option<String>, JsonError> {
             id = scanner.string()?.decode().map(|text| text.into_owned());
             return Ok(());
         }
-        scanner.value().map(drop)
+        scanner.skip()
     })?;
     Ok(id)
 }

@@ -39,8 +39,8 @@ pub(super) fn read(raw: &[u8], has_output: bool) -> Option<Usage> {
 impl Reported {
     fn scan(&mut self, scanner: &mut Scanner<'_>) -> Result<(), JsonError> {
         scanner.object(|scanner, member| match member.key.raw() {
-            b"prompt_tokens" => Ok(self.prompt = optional(scanner)?),
-            b"completion_tokens" => Ok(self.completion = optional(scanner)?),
+            b"prompt_tokens" => optional(scanner).map(|count| self.prompt = count),
+            b"completion_tokens" => optional(scanner).map(|count| self.completion = count),
             b"total_tokens" => count(scanner, &mut self.total),
             b"prompt_cache_hit_tokens" => count(scanner, &mut self.cache_hit),
             b"prompt_tokens_details" if scanner.kind()? == Kind::Object => scanner.object(|scanner, member| match member.key.raw() {
@@ -51,17 +51,17 @@ impl Reported {
                 b"cached_tokens_details" if scanner.kind()? == Kind::Object => scanner.object(|scanner, member| match member.key.raw() {
                     b"audio_tokens" => count(scanner, &mut self.cached_audio),
                     b"image_tokens" => count(scanner, &mut self.cached_image),
-                    _ => scanner.value().map(drop),
+                    _ => scanner.skip(),
                 }),
-                _ => scanner.value().map(drop),
+                _ => scanner.skip(),
             }),
             b"completion_tokens_details" if scanner.kind()? == Kind::Object => scanner.object(|scanner, member| match member.key.raw() {
                 b"reasoning_tokens" => count(scanner, &mut self.reasoning),
                 b"audio_tokens" => count(scanner, &mut self.output_audio),
                 b"image_tokens" => count(scanner, &mut self.output_image),
-                _ => scanner.value().map(drop),
+                _ => scanner.skip(),
             }),
-            _ => scanner.value().map(drop),
+            _ => scanner.skip(),
         })?;
         scanner.finish()
     }

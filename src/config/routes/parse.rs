@@ -233,7 +233,7 @@ impl Checker<'_> {
 }
 
 fn origin(url: &str) -> Result<(http::uri::Parts, String), String> {
-    let wrong = |why: &str| format!("{url:?} {why}; write scheme, host and optional base path, for example \"https://api.openai.com\"");
+    let wrong = |why: &str| format!("url {url:?} {why}; write scheme, host and optional base path, for example \"https://api.openai.com\"");
     let uri: Uri = url.parse().map_err(|_| wrong("is not a URL"))?;
     if !matches!(uri.scheme_str(), Some("http" | "https")) {
         return Err(wrong("is neither http nor https"));
