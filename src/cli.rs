@@ -16,9 +16,9 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+use crate::admin;
 use crate::config::SettingsArgs;
 use crate::diagnostic::Diagnostic;
-use crate::{admin, tls};
 
 /// A gateway in front of AI providers that never lets a token spend more than its budget.
 #[derive(Debug, Parser)]
@@ -85,7 +85,6 @@ pub fn main() -> ExitCode {
 
 /// Runs a command that asks a gateway over HTTP.
 fn ask(command: impl Future<Output = anyhow::Result<Output>>) -> anyhow::Result<ExitCode> {
-    tls::install_crypto_provider();
     let output = tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(command)?;
     Ok(output.print()?)
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use arc_swap::ArcSwap;
+use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ClientConfig, RootCertStore, ServerConfig};
@@ -55,7 +56,8 @@ impl ServerTls {
 fn server_config(files: &TlsFiles) -> anyhow::Result<Arc<ServerConfig>> {
     let chain = certificates(&files.cert)?;
     let key = PrivateKeyDer::from_pem_file(&files.key).with_context(|| format!("{}: no private key (PEM) could be read", files.key.display()))?;
-    let mut config = ServerConfig::builder()
+    let mut config = ServerConfig::builder_with_provider(provider())
+        .with_safe_default_protocol_versions()?
         .with_no_client_auth()
         .with_single_cert(chain, key)
         .with_context(|| format!("{} and {} do not go together", files.cert.display(), files.key.display()))?;
@@ -87,10 +89,10 @@ pub fn client_config(extra: &[CertificateDer<'static>]) -> anyhow::Result<Client
     for certificate in extra {
         roots.add(certificate.clone()).context("an extra root is not a usable certificate")?;
     }
-    Ok(ClientConfig::builder().with_root_certificates(roots).with_no_client_auth())
+    Ok(ClientConfig::builder_with_provider(provider()).with_safe_default_protocol_versions()?.with_root_certificates(roots).with_no_client_auth())
 }
 
-/// Makes aws-lc-rs the process's crypto provider. The first call counts; more do nothing.
-pub fn install_crypto_provider() {
-    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+/// Named wherever a configuration is made, so that none depends on what the process installed.
+fn provider() -> Arc<CryptoProvider> {
+    Arc::new(rustls::crypto::aws_lc_rs::default_provider())
 }

@@ -17,7 +17,6 @@ pub(super) fn run(args: &SettingsArgs) -> anyhow::Result<ExitCode> {
         Ok(settings) => settings,
         Err(errors) => return Ok(super::say_diagnostics(&errors)),
     };
-    tls::install_crypto_provider();
     let mut errors: Vec<Diagnostic> = server::main_key(&Environment::process()).err().into_iter().collect();
     if let Some(files) = &settings.tls
         && let Err(error) = tls::ServerTls::load(files.clone())

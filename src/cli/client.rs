@@ -26,7 +26,7 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 #[derive(Clone, Debug, Args)]
 pub struct ServerArgs {
     /// The gateway's address. The main API key is read from SPENDGATE_API_KEY
-    #[arg(long, env = "SPENDGATE_URL", default_value = "http://127.0.0.1:8080", global = true)]
+    #[arg(long, env = "SPENDGATE_URL", default_value = "http://127.0.0.1:8080", global = true, display_order = 900)]
     pub url: String,
 }
 

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use crate::config::{Environment, Settings, SettingsArgs};
 use crate::server::{Server, StartError};
-use crate::{telemetry, tls};
+use crate::telemetry;
 
 /// Runs until SIGTERM or SIGINT.
 ///
@@ -16,7 +16,6 @@ pub(super) fn run(args: &SettingsArgs) -> anyhow::Result<ExitCode> {
         Err(errors) => return Ok(super::say_diagnostics(&errors)),
     };
     telemetry::start_logs(&settings.log, settings.log_format)?;
-    tls::install_crypto_provider();
     tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(async {
         let server = match Server::start(settings, Environment::process()).await {
             Ok(server) => server,

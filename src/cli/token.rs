@@ -24,7 +24,7 @@ pub struct TokenArgs {
     #[command(flatten)]
     pub server: ServerArgs,
     /// Print the API's answer as JSON
-    #[arg(long, global = true)]
+    #[arg(long, global = true, display_order = 900)]
     pub json: bool,
     /// What to do.
     #[command(subcommand)]

@@ -17,8 +17,6 @@ use super::names::{Names, Rule};
 use super::{ModelLimits, ModelPrice, Rates};
 use crate::diagnostic::Diagnostic;
 
-/// The price book that is built into the binary.
-
 /// Prices of models, by provider and name.
 #[derive(Debug)]
 pub struct PriceBook {
@@ -187,4 +185,5 @@ fn version_of(text: &str) -> String {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used)]
 mod tests;

@@ -163,4 +163,5 @@ fn next_at(at: Timestamp, minute: u16) -> Option<Timestamp> {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used)]
 mod tests;

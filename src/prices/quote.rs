@@ -58,7 +58,7 @@ const OUTPUT: [Unit; 5] = [Unit::Output, Unit::OutputReasoning, Unit::OutputAudi
 ///
 /// # Errors
 /// [`PriceError::NoRates`] without candidates, [`PriceError::Unpriced`] where one of them lacks a price for what the bound allows,
-/// [`PriceError::Unbounded`] where there is output and nothing limits it.
+/// [`PriceError::Unbounded`] where there is output that costs something and nothing limits it.
 pub fn quote(candidates: &[&Rates], limits: &ModelLimits, bound: &Bound, route: &QuoteLimits) -> Result<Quote, PriceError> {
     if candidates.is_empty() {
         return Err(PriceError::NoRates);
@@ -86,12 +86,17 @@ pub fn quote(candidates: &[&Rates], limits: &ModelLimits, bound: &Bound, route: 
         };
         fixed = fixed.saturating_add(rate.saturating_mul(u128::from(count)));
     }
+    let without_output = Quote { want: round_up(fixed), least: round_up(fixed), fixed, slope: 0, max_output: None };
     if !bound.has_output {
-        let cost = round_up(fixed);
-        return Ok(Quote { want: cost, least: cost, fixed, slope: 0, max_output: None });
+        return Ok(without_output);
     }
     let slope = dearest(Unit::Output, &[&OUTPUT])?.saturating_mul(u128::from(bound.choices.max(1)));
-    let max_output = bound.output_tokens.or(limits.output).or(route.default_max_output).or(limits.context).ok_or(PriceError::Unbounded)?;
+    // No model gives more than its context holds.
+    let assumed = route.default_max_output.map(|assumed| limits.context.map_or(assumed, |context| assumed.min(context)));
+    let Some(max_output) = bound.output_tokens.or(limits.output).or(assumed).or(limits.context) else {
+        // Where output costs nothing, nothing needs to limit it.
+        return if slope == 0 { Ok(without_output) } else { Err(PriceError::Unbounded) };
+    };
     let least_output = if route.clamp { route.min_output.min(max_output) } else { max_output };
     let mut quote = Quote { want: Usd::ZERO, least: Usd::ZERO, fixed, slope, max_output: Some(max_output) };
     quote.want = quote.cost_at(max_output);
@@ -119,7 +124,7 @@ impl Quote {
         left.checked_div(self.slope).map_or(most, |limit| u64::try_from(limit).unwrap_or(u64::MAX).min(most))
     }
 
-    /// The output limit for each choice that `want` assumes. None where there is no output.
+    /// The output limit for each choice that `want` assumes. None where there is no output, or it costs nothing and nothing limits it.
     #[must_use]
     pub const fn max_output(&self) -> Option<u64> {
         self.max_output
@@ -131,4 +136,5 @@ fn round_up(atoms: u128) -> Usd {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used)]
 mod tests;

@@ -95,7 +95,10 @@ impl Rates {
         if units.is_empty() {
             errors.push(UnitError { key: "price".to_owned(), what: "gives no price, for example input_mtok = \"2.50\"".to_owned() });
         }
-        if let Some(what) = list.missing() {
+        // What is wrong is not missing.
+        if errors.is_empty()
+            && let Some(what) = list.missing()
+        {
             errors.push(UnitError { key: "price".to_owned(), what: what.to_owned() });
         }
         if errors.is_empty() { Ok(list.resolve()) } else { Err(errors) }
@@ -213,4 +216,5 @@ impl Price {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used)]
 mod tests;

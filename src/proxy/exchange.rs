@@ -76,6 +76,7 @@ struct Inner {
     timer: Pin<Box<Sleep>>,
 }
 
+#[allow(clippy::large_enum_variant, reason = "there is one an exchange, boxed with it")]
 enum Stage {
     AwaitingHead(ResponseFuture),
     Reading(Incoming),

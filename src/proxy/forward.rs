@@ -20,11 +20,19 @@ use super::{Refused, ResponseBody, respond};
 /// Sends the request and answers the client.
 pub(super) async fn forward(granted: Granted, clients: &UpstreamClients, record: Record) -> Response<ResponseBody> {
     let Granted { quoted, grant } = granted;
-    match &quoted.kind {
+    match quoted.kind {
         Kind::Provider => to_provider(quoted, grant, clients, record).await,
         Kind::Sandbox { faults, models } => {
-            let simulated = quoted.operation.simulate(&quoted.request.view(), faults, &mut models.iter().map(String::as_str));
-            from_sandbox(simulated, record).await
+            let (operation, request, api) = (quoted.operation, quoted.request, quoted.api);
+            // A schema can be a good deal of work, which must not stop the streams of others.
+            let simulating = tokio::task::spawn_blocking(move || operation.simulate(&request.view(), &faults, &mut models.iter().map(String::as_str)));
+            match simulating.await {
+                Ok(simulated) => from_sandbox(simulated, record).await,
+                Err(error) => {
+                    tracing::error!(%error, "a simulation broke off");
+                    respond::refused(*Refused::new(api, Refusal::upstream_error("The simulation broke off.")), record)
+                }
+            }
         }
     }
 }
@@ -100,8 +108,8 @@ fn output_limit(quoted: &Quoted, grant: &Grant) -> Option<OutputLimit> {
     if admitted.amount < quoted.want {
         return Some(OutputLimit { tokens: price.quote.output_limit_for(admitted.amount), clamped: true });
     }
-    // Where neither client nor provider names a limit, the one that the hold was made for is set.
-    let assumed = price.bound.has_output && price.bound.output_tokens.is_none() && !price.provider_limits_output() && quoted.ask.clampable();
+    // Where neither the client nor the price book knows a limit, the route's own is the one that the hold was made for: it is set.
+    let assumed = quoted.route.default_max_output.is_some() && price.bound.output_tokens.is_none() && !price.provider_limits_output() && quoted.ask.clampable();
     price.quote.max_output().filter(|_| assumed).map(|tokens| OutputLimit { tokens, clamped: false })
 }
 

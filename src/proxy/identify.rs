@@ -17,8 +17,8 @@ use super::Refused;
 use super::route::Routed;
 
 /// Wrong secrets that one address may present at once, and each second after that. Those who know a right one are not touched.
-const BAD_BURST: NonZeroU32 = NonZeroU32::new(1000).unwrap();
-const BAD_PER_SECOND: NonZeroU32 = NonZeroU32::new(50).unwrap();
+const BAD_BURST: NonZeroU32 = NonZeroU32::MIN.saturating_add(999);
+const BAD_PER_SECOND: NonZeroU32 = NonZeroU32::MIN.saturating_add(49);
 
 /// A request of a known token.
 pub(super) struct Identified {

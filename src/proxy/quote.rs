@@ -70,6 +70,7 @@ pub(super) enum Kind {
 }
 
 /// How the request is priced, fixed when it came.
+#[allow(clippy::large_enum_variant, reason = "there is one a request")]
 pub(super) enum Price {
     /// Nobody bills it: a list of models.
     Unbilled,
@@ -127,7 +128,9 @@ pub(super) async fn quote(identified: Identified, max_body: usize) -> Result<Quo
     let kind = match facts.kind {
         TokenKind::Api => Kind::Provider,
         TokenKind::Sandbox => {
-            let faults = request.headers.get("spendgate-simulate").map_or(Ok(Faults::default()), |value| Faults::parse(value.to_str().unwrap_or("?")));
+            // The header may come more than once, as any list.
+            let asked: Vec<&str> = request.headers.get_all("spendgate-simulate").iter().map(|value| value.to_str().unwrap_or("?")).collect();
+            let faults = if asked.is_empty() { Ok(Faults::default()) } else { Faults::parse(&asked.join(",")) };
             let faults = faults.map_err(|what| refuse(Refusal::invalid_request(format!("Header spendgate-simulate: {what}"))))?;
             let models = if by_model {
                 Vec::new()
@@ -224,11 +227,11 @@ impl TokenPrice {
             }
         };
         let quote = quote.map_err(|error| unpriceable(&ask.model, &error))?;
-        Ok(Self { source, asked_tier, at, quote, bound: ask.bound.clone() })
+        Ok(Self { source, asked_tier, at, quote, bound: ask.bound })
     }
 
     /// True where the price is the price book's, and not the route's own.
-    pub(super) fn from_book(&self) -> bool {
+    pub(super) fn is_from_book(&self) -> bool {
         matches!(self.source, RateSource::Book(_))
     }
 

@@ -138,7 +138,7 @@ impl Record {
         self.sandbox = matches!(quoted.kind, super::quote::Kind::Sandbox { .. });
         self.model = match &quoted.price {
             // A route of its own price takes whatever model: only those that it names are labels.
-            Price::Tokens(price) if price.from_book() => Some(quoted.label.model.clone()),
+            Price::Tokens(price) if price.is_from_book() => Some(quoted.label.model.clone()),
             _ if quoted.ask.model.is_empty() || quoted.route.models.as_ref().is_some_and(|models| models.contains(&quoted.ask.model)) => {
                 Some(quoted.ask.model.clone())
             }
@@ -211,7 +211,7 @@ impl Drop for Record {
             outcome = self.outcome,
             status = self.status,
             sandbox = self.sandbox,
-            cost_usd = self.cost.map(|cost| tracing::field::display(cost)),
+            cost_usd = self.cost.map(tracing::field::display),
             clamped = self.clamped,
             overhead_us = self.overhead.map(micros),
             upstream_head_us = self.upstream_head.map(micros),

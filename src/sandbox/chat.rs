@@ -6,6 +6,7 @@ mod render;
 
 use serde_json::json;
 
+use super::faults::MAX_TOKENS;
 use super::problem::Problem;
 use super::schema::Shape;
 use super::seed::Seed;
@@ -15,8 +16,6 @@ pub(super) use render::{DONE, event, usage};
 
 use ask::{Ask, Format, Tool, ToolKind};
 
-/// The longest completion that the `tokens` fault makes, all choices together.
-const MAX_FAULT_TOKENS: u64 = 1_000_000;
 /// Choices that get a value of their own from a schema; further ones repeat these, so that `n` does not multiply the work.
 const DIFFERENT_VALUES: usize = 4;
 
@@ -42,7 +41,7 @@ pub(super) fn answer(body: &[u8], faults: &Faults) -> Result<Simulated, Problem>
 }
 
 fn choices(ask: &Ask<'_>, faults: &Faults) -> Result<Vec<Choice>, Problem> {
-    let length = faults.tokens.map(|tokens| tokens.min(MAX_FAULT_TOKENS / ask.choices.max(1) as u64));
+    let length = faults.tokens.map(|tokens| tokens.min(MAX_TOKENS / ask.choices.max(1) as u64));
     let values = values(ask)?;
     let choice = |index: usize| {
         let seed = ask.seed.part("choice", index);

@@ -5,6 +5,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::chat::{DONE, event, usage};
+use super::faults::MAX_TOKENS;
 use super::fields::{self, Object};
 use super::problem::Problem;
 use super::seed::Seed;
@@ -17,8 +18,6 @@ const MAX_CHOICES: u64 = 128;
 const MAX_BEST_OF: u64 = 20;
 /// Completions in one answer, all prompts together.
 const MAX_COMPLETIONS: usize = 2_048;
-/// The longest completion that the `tokens` fault makes, all choices together.
-const MAX_FAULT_TOKENS: u64 = 1_000_000;
 
 #[derive(Serialize)]
 struct Envelope<'a> {
@@ -102,7 +101,7 @@ fn choices(map: &Object, prompts: &[Prompt<'_>], seed: &Seed, faults: &Faults) -
         let message = format!("The request asks for {all} completions; at most {MAX_COMPLETIONS} are made for one request.");
         return Err(Problem::invalid(message, Some("prompt"), Some("invalid_value")));
     }
-    let length = faults.tokens.map(|tokens| tokens.min(MAX_FAULT_TOKENS / (all as u64).max(1)));
+    let length = faults.tokens.map(|tokens| tokens.min(MAX_TOKENS / (all as u64).max(1)));
     let (mut choices, mut output) = (Vec::new(), 0_u64);
     for (prompt_index, prompt) in prompts.iter().enumerate() {
         for index in 0..best_of {

@@ -14,7 +14,8 @@ pub(super) fn list(models: &mut dyn Iterator<Item = &str>) -> Simulated {
 
 /// One model.
 pub(super) fn one(id: &str, models: &mut dyn Iterator<Item = &str>) -> Result<Simulated, Problem> {
-    let listed = models.map(|known| known == id).fold(false, |found, here| found || here);
+    let mut models = models.map(|known| known == id);
+    let listed = models.any(|found| found);
     if listed { Ok(Simulated::json(model(id).to_string())) } else { Err(Problem::no_such_model(id)) }
 }
 

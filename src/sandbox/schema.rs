@@ -30,8 +30,12 @@ static OBJECT: LazyLock<Value> = LazyLock::new(|| json!({"type": "object"}));
 
 /// Why no value can be given for a schema; ends a sentence that names the schema.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub(super) struct Unmet(String);
+#[error("{reason}")]
+pub(super) struct Unmet {
+    reason: String,
+    /// A limit was reached: trying again with other choices is not worth the time.
+    hopeless: bool,
+}
 
 /// A schema that has been found fit to build values from.
 pub(super) struct Shape<'s> {
@@ -44,7 +48,11 @@ pub(super) struct Shape<'s> {
 
 impl Unmet {
     fn new(reason: impl Into<String>) -> Self {
-        Self(reason.into())
+        Self { reason: reason.into(), hopeless: false }
+    }
+
+    fn hopeless(reason: impl Into<String>) -> Self {
+        Self { reason: reason.into(), hopeless: true }
     }
 }
 
@@ -64,7 +72,7 @@ impl<'s> Shape<'s> {
             .should_validate_formats(true)
             .offline()
             .build(&screen::without_identity(schema))
-            .map_err(|error| Unmet(format!("it is not a valid JSON Schema: {}", shown(&error.to_string()))))?;
+            .map_err(|error| Unmet::new(format!("it is not a valid JSON Schema: {}", shown(&error.to_string()))))?;
         Ok(Self { schema, checker, object })
     }
 
@@ -78,20 +86,23 @@ impl<'s> Shape<'s> {
             roots.push(&OBJECT);
         }
         let mut reason = Unmet::new("no value was found for it");
+        let mut steps = cost::MAX_STEPS;
         for attempt in 0..ATTEMPTS {
             let value = match sample::sample(self.schema, &roots, attempt, seed) {
                 Ok(value) => value,
+                // The second attempt is the smallest: what is too large there is too large.
+                Err(unmet) if unmet.hopeless && attempt > 0 => return Err(unmet),
                 Err(unmet) => {
                     reason = unmet;
                     continue;
                 }
             };
-            if !cost::affordable(self.schema, &value) {
+            if !cost::affordable(self.schema, &value, &mut steps) {
                 return Err(Unmet::new("it is too complex to check a value against"));
             }
             match self.checker.validate(&value) {
                 Ok(()) => return Ok(value),
-                Err(error) => reason = Unmet(format!("no value was found for it ({})", shown(&error.to_string()))),
+                Err(error) => reason = Unmet::new(format!("no value was found for it ({})", shown(&error.to_string()))),
             }
         }
         Err(reason)

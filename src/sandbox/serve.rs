@@ -156,11 +156,14 @@ where
     B: Body<Data = Bytes> + Send,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
+    let too_large = || Problem::service(413, format!("The body is larger than {} MiB.", MAX_BODY >> 20), "request_too_large");
+    // Told beforehand: not worth reading any of it.
+    if body.size_hint().lower() > MAX_BODY as u64 {
+        return Err(too_large());
+    }
     match tokio::time::timeout(READ_TIMEOUT, Limited::new(body, MAX_BODY).collect()).await {
         Ok(Ok(collected)) => Ok(collected.to_bytes()),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => {
-            Err(Problem::service(413, format!("The body is larger than {} MiB.", MAX_BODY >> 20), "request_too_large"))
-        }
+        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large()),
         Ok(Err(_)) => Err(Problem::service(400, "The body of the request broke off.", "invalid_request")),
         Err(_) => Err(Problem::service(408, "The body of the request took too long.", "request_timeout")),
     }

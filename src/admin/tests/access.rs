@@ -120,7 +120,8 @@ async fn unknown_paths_and_methods_are_told_apart() {
         answer.is(405, r#"{"detail":"Method not allowed"}"#);
         let mut allowed: Vec<&str> = answer.headers["allow"].to_str().unwrap().split(',').collect();
         let mut expected: Vec<&str> = allow.split(',').collect();
-        (allowed.sort_unstable(), expected.sort_unstable());
+        allowed.sort_unstable();
+        expected.sort_unstable();
         assert_eq!(allowed, expected, "{method} {path}");
     }
 }
@@ -147,10 +148,8 @@ async fn a_ledger_that_is_away_is_a_503() {
         ("PATCH", "/v2/user/custom_token/n/", r#"{"balance":1}"#),
         ("DELETE", "/v2/user/custom_token/n/", ""),
         ("POST", "/v2/user/custom_token/n/rotate/", ""),
-        ("GET", REPORT, ""),
         ("GET", "/v2/cost_management/credits/", ""),
         ("PATCH", "/v2/cost_management/credits/", r#"{"credits":1}"#),
-        ("GET", "/v2/usage/", ""),
     ] {
         let answer = api.call(method, path, MAIN_KEY, body).await;
         answer.is(503, r#"{"error":{"type":"ledger_unavailable","message":"The ledger cannot be reached. Try again."}}"#);

@@ -1,5 +1,6 @@
 use super::*;
-use crate::apis::by_name;
+use crate::apis::of;
+use crate::config::ApiKind;
 
 fn message(method: &Method, path: &str) -> String {
     match OpenAi.operation(method, path) {
@@ -21,9 +22,8 @@ fn knows_its_operations() {
     ] {
         assert_eq!(OpenAi.operation(&method, path).ok().unwrap().name(), name);
     }
-    assert_eq!(by_name("openai").unwrap().name(), "openai");
-    assert_eq!(by_name("http").unwrap().operation(&Method::PUT, "any/thing").ok().unwrap().billing(), Billing::PerRequest);
-    assert!(by_name("OpenAI").is_none());
+    assert_eq!(of(ApiKind::OpenAi).name(), "openai");
+    assert_eq!(of(ApiKind::Http).operation(&Method::PUT, "any/thing").ok().unwrap().billing(), Billing::PerRequest);
 }
 
 #[test]
@@ -137,7 +137,7 @@ fn meters_by_what_was_asked() {
     let request = RequestView { method: &method, path: "chat/completions", headers: &headers, body: &body };
     let operation = OpenAi.operation(&method, request.path).ok().unwrap();
     let ask = operation.ask(&request).unwrap();
-    let mut meter = operation.meter(&ask);
+    let mut meter = operation.meter(&ask, true);
     let mut pass = Vec::new();
     meter.chunk(Bytes::from_static(b"data: {\"choices\":[],\"usage\":{\"prompt_tokens\":1,\"completion_tokens\":0}}\n\ndata: [DONE]\n\n"), &mut pass);
     assert!(pass.is_empty() && meter.terminal() && meter.measured().usage.is_some());

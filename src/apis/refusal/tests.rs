@@ -1,7 +1,8 @@
 use std::collections::HashSet;
 
 use super::*;
-use crate::apis::{Api, by_name};
+use crate::apis::{Api, of};
+use crate::config::ApiKind;
 
 fn state(balance: i64, held: i64, asked: i64) -> BudgetState {
     let usd = |nanos| Usd::from_nanos(nanos).unwrap();
@@ -9,7 +10,7 @@ fn state(balance: i64, held: i64, asked: i64) -> BudgetState {
 }
 
 fn openai() -> &'static dyn Api {
-    by_name("openai").unwrap()
+    of(ApiKind::OpenAi)
 }
 
 #[test]

@@ -13,6 +13,9 @@ use crate::ledger::types::{AdmitRequest, HoldId, LedgerError, Renewal, Renewed, 
 /// Answers a management job once it is durable.
 pub(crate) type Finish = Box<dyn FnOnce() + Send>;
 
+/// A management job: what it does to the state, and how it is answered.
+pub(crate) type Change = Box<dyn FnOnce(&mut State, Timestamp, &mut Changes) -> Finish + Send>;
+
 /// Whoever waits for a settlement, if anyone does.
 pub(crate) type SettleReply = Option<oneshot::Sender<Result<Settled, LedgerError>>>;
 
@@ -41,5 +44,5 @@ pub(crate) enum Job {
     /// Prolong the holds of running requests.
     KeepAlive(Vec<Renewal>),
     /// Anything else: runs on the state, and is answered when its changes are durable.
-    Manage(Box<dyn FnOnce(&mut State, Timestamp, &mut Changes) -> Finish + Send>),
+    Manage(Change),
 }

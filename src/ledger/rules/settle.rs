@@ -17,7 +17,7 @@ use crate::prices::Usage;
 use crate::tokens::TokenId;
 
 /// How long an expired hold can still be corrected, and its id be told from a new one.
-const TOMBSTONE_LIFE: Duration = Duration::from_hours(7 * 24);
+const TOMBSTONE_LIFE: Duration = Duration::from_secs(7 * 86_400);
 
 /// What is known of a request at its end.
 struct Bill {

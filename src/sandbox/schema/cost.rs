@@ -4,13 +4,12 @@ use serde_json::Value;
 
 use super::walk::{self, Place};
 
-/// Schemas applied to values. A microsecond each, at the most.
-const MAX_STEPS: u64 = 100_000;
+/// Schemas applied to values, for all attempts on a schema together. Each takes about a microsecond.
+pub(super) const MAX_STEPS: u64 = 60_000;
 
-/// Whether the check is known to end within the bound, even if it tries every branch.
-pub(super) fn affordable(root: &Value, instance: &Value) -> bool {
-    let mut steps = MAX_STEPS;
-    apply(root, root, instance, &mut steps).is_some()
+/// Whether the check is known to end within what is left of `steps`, even if it tries every branch.
+pub(super) fn affordable(root: &Value, instance: &Value, steps: &mut u64) -> bool {
+    apply(root, root, instance, steps).is_some()
 }
 
 /// Applies `schema` as the simplest check would, cutting nothing short. `None` when the steps are used up.

@@ -14,6 +14,9 @@ const MAX_GROUPS: usize = 40;
 const MAX_REPEAT: u32 = 10_000;
 /// Characters that a class stands for are looked for here first, so that strings stay readable.
 const READABLE: &str = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-. ";
+/// Characters from one to another, several times over.
+type Ranges = Vec<(char, char)>;
+
 const DIGITS: [(char, char); 1] = [('0', '9')];
 const WORD: [(char, char); 4] = [('a', 'z'), ('A', 'Z'), ('0', '9'), ('_', '_')];
 const SPACE: [(char, char); 2] = [(' ', ' '), ('\t', '\r')];
@@ -44,7 +47,7 @@ pub(super) fn parse(source: &str) -> Result<Pattern, Unmet> {
     let node = parser.choice()?;
     match parser.rest.next() {
         None => Ok(Pattern { node, anchored_at_end: parser.anchored_at_end }),
-        Some(_) => Err(Unmet(format!("the pattern '{}' has a bracket too many", shown(source)))),
+        Some(_) => Err(Unmet::new(format!("the pattern '{}' has a bracket too many", shown(source)))),
     }
 }
 
@@ -66,7 +69,7 @@ impl Pattern {
 
 fn write(node: &Node, stretch: u32, longest: usize, budget: &mut usize, dice: &mut Dice, text: &mut String) -> Result<(), Unmet> {
     let left = budget.checked_sub(1).filter(|_| text.len() <= longest);
-    *budget = left.ok_or_else(|| Unmet::new("its pattern asks for too long a string"))?;
+    *budget = left.ok_or_else(|| Unmet::hopeless("its pattern asks for too long a string"))?;
     match node {
         Node::Class(letters) => text.extend(dice.choose(letters)),
         Node::Sequence(nodes) => {
@@ -211,7 +214,7 @@ impl Parser<'_> {
     fn class(&mut self) -> Result<Node, Unmet> {
         let unclosed = || Unmet::new("its pattern has a class that is not closed");
         let negated = self.rest.next_if_eq(&'^').is_some();
-        let mut ranges: Vec<(char, char)> = Vec::new();
+        let mut ranges: Ranges = Vec::new();
         loop {
             let letter = match self.rest.next().ok_or_else(unclosed)? {
                 ']' => return class(&ranges, negated),
@@ -240,7 +243,7 @@ impl Parser<'_> {
     }
 
     /// What an escape means within a class: a character, or a class of its own (turned into ranges).
-    fn member(&mut self) -> Result<Result<char, Vec<(char, char)>>, Unmet> {
+    fn member(&mut self) -> Result<Result<char, Ranges>, Unmet> {
         if self.rest.next_if_eq(&'b').is_some() {
             return Ok(Ok('\u{8}'));
         }
@@ -253,7 +256,7 @@ impl Parser<'_> {
     }
 
     /// What follows a backslash: ranges, and whether they are negated. `None` for word boundaries.
-    fn escape(&mut self) -> Result<Option<(Vec<(char, char)>, bool)>, Unmet> {
+    fn escape(&mut self) -> Result<Option<(Ranges, bool)>, Unmet> {
         let letter = self.rest.next().ok_or_else(|| Unmet::new("its pattern ends with a backslash"))?;
         let ranges = match letter {
             'b' | 'B' | 'A' => return Ok(None),
@@ -294,7 +297,7 @@ impl Parser<'_> {
     }
 
     /// A Unicode property. What is drawn for one is always ASCII.
-    fn property(&mut self) -> Result<Vec<(char, char)>, Unmet> {
+    fn property(&mut self) -> Result<Ranges, Unmet> {
         let name: String = match self.rest.next() {
             Some('{') => self.rest.by_ref().take_while(|letter| *letter != '}').collect(),
             other => other.into_iter().collect(),
@@ -306,17 +309,17 @@ impl Parser<'_> {
             "N" | "Nd" | "Number" => Ok(DIGITS.to_vec()),
             "P" | "Punctuation" => Ok(vec![('!', '#'), ('%', '*'), (',', '/')]),
             "Z" | "Zs" => Ok(one(' ')),
-            other => Err(Unmet(format!("its pattern has the Unicode property '{}', which is not supported", shown(other)))),
+            other => Err(Unmet::new(format!("its pattern has the Unicode property '{}', which is not supported", shown(other)))),
         }
     }
 }
 
-fn one(letter: char) -> Vec<(char, char)> {
+fn one(letter: char) -> Ranges {
     vec![(letter, letter)]
 }
 
 /// The printable ASCII characters outside the ranges.
-fn complement(ranges: &[(char, char)]) -> Vec<(char, char)> {
+fn complement(ranges: &[(char, char)]) -> Ranges {
     (' '..='~').filter(|letter| !ranges.iter().any(|(first, last)| (*first..=*last).contains(letter))).map(|letter| (letter, letter)).collect()
 }
 

@@ -28,9 +28,10 @@ const MAX_PICKS: usize = 64;
 
 /// Builds one value. `attempt` numbers the try, from 0.
 pub(super) fn sample<'s>(root: &'s Value, schemas: &[&'s Value], attempt: u32, seed: &Seed) -> Result<Value, Unmet> {
-    let mut sampler = Sampler { root, attempt, dice: seed.part("schema", 0).dice(), values: 0, steps: 0, text: 0, drawn: MAX_DRAWN, endings: HashMap::new() };
+    let mut sampler =
+        Sampler { root, attempt, dice: seed.part("attempt", attempt as usize).dice(), values: 0, steps: 0, text: 0, drawn: MAX_DRAWN, endings: HashMap::new() };
     if !schemas.iter().all(|schema| sampler.ends(schema, MAX_DEPTH)) {
-        return Err(Unmet(format!("every value of it is nested more than {MAX_DEPTH} levels deep, or has no end")));
+        return Err(Unmet::new(format!("every value of it is nested more than {MAX_DEPTH} levels deep, or has no end")));
     }
     sampler.value(schemas, 0, 0)
 }
@@ -58,10 +59,10 @@ impl<'s> Sampler<'s> {
     fn value(&mut self, schemas: &[&'s Value], depth: u32, pick: usize) -> Result<Value, Unmet> {
         self.values += 1;
         if self.values > MAX_VALUES {
-            return Err(Unmet::new("the smallest value of it is too large"));
+            return Err(Unmet::hopeless("the smallest value of it is too large"));
         }
         if depth > MAX_DEPTH {
-            return Err(Unmet(format!("a value of it is nested more than {MAX_DEPTH} levels deep")));
+            return Err(Unmet::new(format!("a value of it is nested more than {MAX_DEPTH} levels deep")));
         }
         let parts = self.expand(schemas, depth)?;
         let kinds = allowed_types(&parts);
@@ -77,13 +78,13 @@ impl<'s> Sampler<'s> {
         };
         match kind {
             "null" => Ok(Value::Null),
-            "boolean" => Ok(Value::Bool((self.dice.next() as usize).wrapping_add(pick) % 2 == 0)),
+            "boolean" => Ok(Value::Bool((self.dice.next() as usize).wrapping_add(pick).is_multiple_of(2))),
             "integer" => number::sample(&parts, true, pick, &mut self.dice),
             "number" => number::sample(&parts, false, pick, &mut self.dice),
             "string" => self.string(&parts, pick).map(Value::String),
             "array" => self.array(&parts, depth),
             "object" => self.object(&parts, depth, pick),
-            other => Err(Unmet(format!("there is no type '{}'", super::shown(other)))),
+            other => Err(Unmet::new(format!("there is no type '{}'", super::shown(other)))),
         }
     }
 
@@ -105,7 +106,7 @@ impl<'s> Sampler<'s> {
 
     fn step(&mut self) -> Result<(), Unmet> {
         self.steps += 1;
-        if self.steps > MAX_STEPS { Err(Unmet::new("it branches too much")) } else { Ok(()) }
+        if self.steps > MAX_STEPS { Err(Unmet::hopeless("it branches too much")) } else { Ok(()) }
     }
 
     /// Follows references, opens `allOf` and chooses branches, until only plain keywords are left.
@@ -129,7 +130,7 @@ impl<'s> Sampler<'s> {
             }
             if let Some(condition) = map.get("if") {
                 // Either both hold, or `else` does and the check finds out whether the condition is really false.
-                if (self.attempt / 2) % 2 == 0 {
+                if (self.attempt / 2).is_multiple_of(2) {
                     open.extend(map.get("then"));
                     open.push(condition);
                 } else {
@@ -181,10 +182,9 @@ impl<'s> Sampler<'s> {
             return true;
         }
         let root = self.root;
-        if let Some(target) = walk::reference(map).and_then(|reference| walk::resolve(root, reference)) {
-            if !self.ends(target, levels) {
-                return false;
-            }
+        let target = walk::reference(map).and_then(|reference| walk::resolve(root, reference));
+        if target.is_some_and(|target| !self.ends(target, levels)) {
+            return false;
         }
         for keyword in ["anyOf", "oneOf"] {
             let branches = walk::list(map, keyword);
@@ -249,7 +249,7 @@ impl<'s> Sampler<'s> {
     fn string(&mut self, parts: &Parts<'s>, pick: usize) -> Result<String, Unmet> {
         let text = string::sample(parts, pick, &mut self.dice, &mut self.drawn)?;
         self.text = self.text.saturating_add(text.len());
-        if self.text > MAX_TEXT { Err(Unmet::new("the text of its smallest value is too long")) } else { Ok(text) }
+        if self.text > MAX_TEXT { Err(Unmet::hopeless("the text of its smallest value is too long")) } else { Ok(text) }
     }
 
     fn array(&mut self, parts: &Parts<'s>, depth: u32) -> Result<Value, Unmet> {

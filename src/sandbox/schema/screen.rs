@@ -40,7 +40,7 @@ pub(super) fn screen(root: &Value) -> Result<(), Unmet> {
         }
         for keyword in ["$dynamicRef", "$recursiveRef"] {
             if map.get(keyword).is_some_and(Value::is_string) {
-                return Err(Unmet(format!("{keyword} is not supported")));
+                return Err(Unmet::new(format!("{keyword} is not supported")));
             }
         }
         if !std::ptr::eq(schema, root) && map.get("$id").is_some_and(Value::is_string) {
@@ -49,13 +49,13 @@ pub(super) fn screen(root: &Value) -> Result<(), Unmet> {
         if let Some(reference) = walk::reference(map) {
             let target = follow(root, reference)?;
             if targets.insert(walk::address(target)) && targets.len() > MAX_TARGETS {
-                return Err(Unmet(format!("it has more than {MAX_TARGETS} definitions")));
+                return Err(Unmet::new(format!("it has more than {MAX_TARGETS} definitions")));
             }
             open.push(target);
         }
         patterns += count_patterns(map)?;
         if patterns > MAX_PATTERNS {
-            return Err(Unmet(format!("it has more than {MAX_PATTERNS} patterns")));
+            return Err(Unmet::new(format!("it has more than {MAX_PATTERNS} patterns")));
         }
         walk::subschemas(map, &mut |_, subschema| open.push(subschema));
     }
@@ -120,7 +120,8 @@ fn measure(root: &Value) -> Result<(), Unmet> {
 }
 
 fn follow<'s>(root: &'s Value, reference: &str) -> Result<&'s Value, Unmet> {
-    walk::resolve(root, reference).ok_or_else(|| Unmet(format!("the reference '{}' leads nowhere in it; only '#' and '#/..' are supported", shown(reference))))
+    walk::resolve(root, reference)
+        .ok_or_else(|| Unmet::new(format!("the reference '{}' leads nowhere in it; only '#' and '#/..' are supported", shown(reference))))
 }
 
 fn count_patterns(map: &serde_json::Map<String, Value>) -> Result<usize, Unmet> {
@@ -129,7 +130,7 @@ fn count_patterns(map: &serde_json::Map<String, Value>) -> Result<usize, Unmet> 
     let mut count = 0;
     for pattern in own.chain(of_names) {
         if pattern.len() > MAX_PATTERN {
-            return Err(Unmet(format!("a pattern is longer than {MAX_PATTERN} bytes")));
+            return Err(Unmet::new(format!("a pattern is longer than {MAX_PATTERN} bytes")));
         }
         count += 1;
     }
@@ -141,7 +142,7 @@ fn chain<'s>(root: &'s Value, schema: &'s Value, depth: usize, lengths: &mut Has
     let Value::Object(map) = schema else { return Ok(1) };
     // Cycles end here too, so this recursion is never deep.
     if depth > MAX_CHAIN {
-        return Err(Unmet(format!("more than {MAX_CHAIN} schemas apply to one value through each other, or a reference leads back to itself")));
+        return Err(Unmet::new(format!("more than {MAX_CHAIN} schemas apply to one value through each other, or a reference leads back to itself")));
     }
     let known = lengths.get(&walk::address(schema)).copied();
     let length = match known {
@@ -162,7 +163,7 @@ fn chain<'s>(root: &'s Value, schema: &'s Value, depth: usize, lengths: &mut Has
         }
     };
     if depth + length > MAX_CHAIN + 1 {
-        return Err(Unmet(format!("more than {MAX_CHAIN} schemas apply to one value through each other")));
+        return Err(Unmet::new(format!("more than {MAX_CHAIN} schemas apply to one value through each other")));
     }
     Ok(length)
 }

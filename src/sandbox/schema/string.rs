@@ -22,7 +22,7 @@ pub(super) fn sample(parts: &[&Map<String, Value>], pick: usize, dice: &mut Dice
         return Err(Unmet::new("it asks for a longer string than it allows"));
     }
     if least > MAX_LENGTH {
-        return Err(Unmet(format!("it asks for a string of more than {MAX_LENGTH} characters")));
+        return Err(Unmet::new(format!("it asks for a string of more than {MAX_LENGTH} characters")));
     }
     let keyword = |name: &str| parts.iter().find_map(|part| part.get(name)?.as_str());
     if let Some(pattern) = keyword("pattern") {

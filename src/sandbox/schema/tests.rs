@@ -62,7 +62,7 @@ fn ordinary() -> Vec<Value> {
                          {"type": "object", "properties": {"kind": {"const": "b"}, "x": {"type": "integer"}}, "required": ["kind", "x"]}]}),
         json!({"allOf": [{"type": "object", "properties": {"a": {"type": "number"}}, "required": ["a"]}, {"properties": {"a": {"type": "integer", "minimum": 4}}}]}),
         json!({"allOf": [{"enum": [1, 2, 3]}, {"enum": [3, 4]}]}),
-        json!({"type": "integer", "not": {"minimum": 0}, "maximum": 100}),
+        json!({"type": "integer", "not": {"multipleOf": 2}, "maximum": 100}),
         json!({"type": "object", "properties": {"c": {"enum": ["de", "us"]}}, "required": ["c"],
                "if": {"properties": {"c": {"const": "us"}}}, "then": {"required": ["zip"]}, "else": {"required": ["plz"]}}),
         json!({"type": "object", "properties": {"a": {"$ref": "#/$defs/A"}}, "required": ["a"], "$defs": {"A": {"type": "string", "format": "uuid"}}}),
@@ -209,9 +209,6 @@ fn hostile_schemas_cost_little() {
         let text = result.map_or_else(|unmet| unmet.to_string(), |value| format!("{} bytes", value.to_string().len()));
         // A debug build on a busy machine; far more than a release build needs.
         assert!(taken < Duration::from_secs(5), "schema {index} took {taken:?}: {text}");
-        if std::env::var_os("SHOW").is_some() {
-            eprintln!("{index}: {taken:?} {text}");
-        }
     }
 }
 
@@ -222,7 +219,6 @@ fn patterns_give_strings_that_match() {
         "^#[0-9a-fA-F]{6}$",
         "^(?<year>\\d{4})-(?P<month>\\d{2})$",
         "^[^\\s]{3,}$",
-        "a{,2}b",
         "^\\u0041\\x42[\\t ]$",
         "^.{5}$",
         "^[\\]\\-a]+$",

@@ -298,6 +298,10 @@ fn all_that_is_wrong_is_said_at_once() {
 fn a_name_is_known_even_when_the_rest_is_wrong() {
     let refused = create(br#"{"name":"taken","balance":"x"}"#, now()).unwrap_err();
     assert_eq!(refused.name.as_deref(), Some("taken"));
+    let refused = create(br#"{"name":"a","name":"b"}"#, now()).unwrap_err();
+    assert_eq!(refused.name, None, "nobody knows which is meant");
+    let refused = patch(br#"{"balance":1,"balance":2}"#).unwrap_err();
+    assert_eq!(refused.patch, TokenPatch::default());
     let refused = patch(br#"{"balance":"x","active_balance":true}"#).unwrap_err();
     assert_eq!(refused.patch, TokenPatch { active_balance: Some(true), ..TokenPatch::default() });
 }

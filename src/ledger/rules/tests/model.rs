@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use jiff::civil::Weekday;
 use jiff::tz::TimeZone;
 
-use super::script::{ACCOUNT, Action, Figures, Reply, Subject, usd};
+use super::script::{ACCOUNT, Action, Figures, Player, Reply, Step, Subject, usd};
 use crate::ledger::rules::AdmitReply;
 use crate::ledger::types::{AdmitRequest, Admitted, BudgetScope, BudgetState, Denied, HoldId, Renewed, Settled};
 use crate::money::Usd;
@@ -48,6 +48,28 @@ enum Held {
     Over,
     Expired { until: i64, token_set: u64, account_set: u64 },
     Refused { until: i64 },
+}
+
+/// Plays a script against a subject and the model, and compares answers and figures after each step.
+pub(in crate::ledger) fn compare<S: Subject>(subject: &mut S, steps: &[Step], check: impl Fn(&S) -> Result<(), String>) -> Result<(), String> {
+    let mut player = Player::new();
+    let mut model = Model::default();
+    for step in steps {
+        let now = player.now;
+        if let Some(action) = player.action(step, |hold| model.may_repeat(hold, now)) {
+            let (is, should) = (subject.act(now, &action), model.act(now, &action));
+            if is != should {
+                return Err(format!("{action:?}: answered {is:?}, should be {should:?}"));
+            }
+            player.learn(&action, &should);
+        }
+        let (is, should) = (subject.figures(player.now), model.figures(player.now));
+        if is != should {
+            return Err(format!("after {step:?}: {is:?}, should be {should:?}"));
+        }
+        check(subject)?;
+    }
+    Ok(())
 }
 
 fn midnight(period: ResetPeriod, now: i64) -> i64 {
@@ -345,7 +367,7 @@ impl Subject for Model {
                 Reply::Nothing
             }
             Action::Renew(renewal) => Reply::Renew(self.renew(now, renewal.hold, renewal.lease, renewal.raise.nanos())),
-            Action::Sweep => {
+            Action::Sweep | Action::Reopen => {
                 self.expire(now, usize::MAX);
                 Reply::Nothing
             }
@@ -370,7 +392,6 @@ impl Subject for Model {
                 }
                 Reply::Known(true)
             }
-            Action::Reopen => Reply::Nothing,
         }
     }
 

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use proptest::prelude::*;
 
-use super::model::Model;
+use super::model::compare;
 use super::script::{ACCOUNT, Action, Figures, Player, Reply, Step, Subject, script};
 use crate::ledger::rules::{AdmitReply, Changes, EntryKind, JournalEntry, State};
 use crate::ledger::types::HoldId;
@@ -45,11 +45,12 @@ impl Pure {
         differs("held", ACCOUNT, account.budget.held.nanos(), held)?;
         let mut ends: HashMap<HoldId, (u32, u32)> = HashMap::new();
         for entry in &self.journal {
-            let (charged, corrected) = entry.hold.map(|hold| ends.entry(hold).or_default()).unzip();
+            let Some(hold) = entry.hold else { continue };
+            let (charged, corrected) = ends.entry(hold).or_default();
             match entry.kind {
-                EntryKind::Charge | EntryKind::Expire => *charged.unwrap() += 1,
-                EntryKind::Correct => *corrected.unwrap() += 1,
-                EntryKind::Grant | EntryKind::Adjust | EntryKind::Reset => {}
+                EntryKind::Charge | EntryKind::Expire => *charged += 1,
+                EntryKind::Correct => *corrected += 1,
+                EntryKind::Grant | EntryKind::Adjust | EntryKind::Reset => return Err(format!("an entry of a hold is a {:?}", entry.kind)),
             }
         }
         for (hold, (charged, corrected)) in ends {
@@ -85,7 +86,7 @@ impl Subject for Pure {
                 Reply::Nothing
             }
             Action::Renew(renewal) => Reply::Renew(state.renew(now, &renewal, changes_ref).unwrap()),
-            Action::Sweep => {
+            Action::Sweep | Action::Reopen => {
                 while state.sweep(now, 256, changes_ref) {}
                 Reply::Nothing
             }
@@ -101,7 +102,6 @@ impl Subject for Pure {
             }
             Action::Delete(name) => Reply::Known(state.delete_token(now, ACCOUNT, &name, changes_ref)),
             Action::Credits(credits) => Reply::Known(state.set_credits(now, ACCOUNT, credits, changes_ref)),
-            Action::Reopen => Reply::Nothing,
         };
         for (key, delta) in &changes.usage {
             *self.usage.entry(key.token).or_default() += delta.cost_nanos;
@@ -118,24 +118,7 @@ impl Subject for Pure {
 
 /// Plays a script against the rules and the model, and compares them after each step.
 pub(super) fn play(steps: &[Step]) -> Result<(), String> {
-    let mut player = Player::new();
-    let (mut pure, mut model) = (Pure::new(player.now), Model::default());
-    for step in steps {
-        let now = player.now;
-        if let Some(action) = player.action(step, |hold| model.may_repeat(hold, now)) {
-            let (is, should) = (pure.act(now, &action), model.act(now, &action));
-            if is != should {
-                return Err(format!("{action:?}: answered {is:?}, should be {should:?}"));
-            }
-            player.learn(&action, &should);
-        }
-        let (is, should) = (pure.figures(player.now), model.figures(player.now));
-        if is != should {
-            return Err(format!("after {step:?}: {is:?}, should be {should:?}"));
-        }
-        pure.check()?;
-    }
-    Ok(())
+    compare(&mut Pure::new(Player::new().now), steps, Pure::check)
 }
 
 proptest! {

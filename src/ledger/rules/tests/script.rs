@@ -33,6 +33,7 @@ pub(in crate::ledger) enum Action {
     Rotate(String, Secret, Duration),
     Delete(String),
     Credits(Option<Usd>),
+    /// A store starts anew from what it wrote, and sweeps first thing.
     Reopen,
 }
 
@@ -159,7 +160,7 @@ pub(in crate::ledger) fn script(steps: usize) -> impl Strategy<Value = Vec<Step>
         reset,
         expires: None,
     };
-    let first = vec![made(0, None), made(1, Some((ResetPeriod::Daily, 9_000))), made(2, None)];
+    let first = [made(0, None), made(1, Some((ResetPeriod::Daily, 9_000))), made(2, None)];
     prop::collection::vec(step(), 1..steps).prop_map(move |steps| first.iter().cloned().chain(steps).collect())
 }
 
