@@ -10,4 +10,4 @@ pub use environment::Environment;
 pub use quantity::{parse_bytes, parse_duration};
 pub use reload::{ConfigFiles, Configuration, Live, Reloaded};
 pub use routes::{ApiKind, OnDisconnect, OnUncertain, Route, RoutePath, RoutePrice, Routes, Upstream, UpstreamKey};
-pub use settings::{LogFormat, Settings, SettingsArgs, TlsFiles};
+pub use settings::{LogFormat, Settings, SettingsArgs};

@@ -60,16 +60,14 @@ impl Proxy {
     /// The road over these routes, prices and this ledger.
     #[must_use]
     pub fn new(live: Arc<Live>, ledger: Ledger, metrics: Arc<Metrics>, lease: std::time::Duration, max_body: usize) -> Self {
-        Self {
-            live,
-            ledger,
-            metrics,
-            upstreams: UpstreamClients::default(),
-            bad_credentials: BadCredentials::default(),
-            in_flight: InFlight::default(),
-            lease,
-            max_body,
+        let upstreams = UpstreamClients::default();
+        // Reading the system's roots takes a while: not while the first client waits.
+        for upstream in live.snapshot().routes.upstreams() {
+            if let Err(error) = upstreams.of(upstream) {
+                tracing::error!("upstream '{}' cannot be connected to: {error:#}", upstream.name);
+            }
         }
+        Self { live, ledger, metrics, upstreams, bad_credentials: BadCredentials::default(), in_flight: InFlight::default(), lease, max_body }
     }
 
     /// The requests under way, whoever still listens to them: a drain waits for these.

@@ -91,11 +91,12 @@ impl Server {
         Ok((self.main.local_addr()?, self.ops.local_addr()?))
     }
 
-    /// Serves until SIGTERM or SIGINT, then drains and closes the ledger.
+    /// Serves until SIGTERM or SIGINT, then drains. The ledger is still open: what the drain's deadline cut off ends with the runtime, and
+    /// only then is the ledger to be [closed](close).
     ///
     /// # Errors
     /// When the system gives no signals.
-    pub async fn run(self) -> anyhow::Result<()> {
+    pub async fn run(self) -> anyhow::Result<Ledger> {
         let Self { settings, live, ledger, metrics, proxy, main, ops, .. } = self;
         let (draining, drained) = watch::channel(false);
         let (ops_over, ops_draining) = watch::channel(false);
@@ -117,18 +118,22 @@ impl Server {
         })
         .await;
         if finished.is_err() {
-            tracing::warn!(under_way = proxy.in_flight().count(), "the drain's deadline is over: what still runs is settled by what is known");
+            tracing::warn!(under_way = proxy.in_flight().count(), "the drain's deadline is over: what still runs is cut off and charged");
         }
         reloading.abort();
         housekeeping.abort();
         let _ = ops_over.send(true);
         ops.abort();
-        if tokio::time::timeout(CLOSE_TIMEOUT, ledger.close()).await.is_err() {
-            tracing::error!("the ledger did not close in time; what it holds is settled at the next start");
-        }
-        tracing::info!("stopped");
-        Ok(())
+        Ok(ledger)
     }
+}
+
+/// Closes the ledger when everything that held a grant is gone.
+pub async fn close(ledger: &Ledger) {
+    if tokio::time::timeout(CLOSE_TIMEOUT, ledger.close()).await.is_err() {
+        tracing::error!("the ledger did not close in time; what it holds is settled at the next start");
+    }
+    tracing::info!("stopped");
 }
 
 /// The token API has fixed paths; all others are the routes'.

@@ -1,10 +1,14 @@
 //! `spendgate serve`: runs the gateway.
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use crate::config::{Environment, Settings, SettingsArgs};
-use crate::server::{Server, StartError};
+use crate::server::{self, Server, StartError};
 use crate::telemetry;
+
+/// For tasks to be dropped that the drain's deadline cut off.
+const SHUTDOWN: Duration = Duration::from_secs(2);
 
 /// Runs until SIGTERM or SIGINT.
 ///
@@ -16,12 +20,13 @@ pub(super) fn run(args: &SettingsArgs) -> anyhow::Result<ExitCode> {
         Err(errors) => return Ok(super::say_diagnostics(&errors)),
     };
     telemetry::start_logs(&settings.log, settings.log_format)?;
-    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(async {
-        let server = match Server::start(settings, Environment::process()).await {
-            Ok(server) => server,
-            Err(StartError::Configuration(errors)) => return Ok(super::say_diagnostics(&errors)),
-            Err(StartError::Other(error)) => return Err(error),
-        };
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let server = match runtime.block_on(Server::start(settings, Environment::process())) {
+        Ok(server) => server,
+        Err(StartError::Configuration(errors)) => return Ok(super::say_diagnostics(&errors)),
+        Err(StartError::Other(error)) => return Err(error),
+    };
+    let ledger = runtime.block_on(async {
         let (address, ops) = server.addresses()?;
         if let Some(key) = &server.generated_key {
             super::say(&format!(
@@ -30,7 +35,10 @@ pub(super) fn run(args: &SettingsArgs) -> anyhow::Result<ExitCode> {
             ));
         }
         tracing::info!(%address, %ops, "spendgate is listening");
-        server.run().await?;
-        Ok(ExitCode::SUCCESS)
-    })
+        server.run().await
+    })?;
+    // Whatever still ran drops its grant now, which hands it to the ledger.
+    runtime.shutdown_timeout(SHUTDOWN);
+    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(server::close(&ledger));
+    Ok(ExitCode::SUCCESS)
 }

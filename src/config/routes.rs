@@ -3,11 +3,11 @@
 mod parse;
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use http::header::{HeaderName, HeaderValue};
+use rustls::pki_types::CertificateDer;
 
 use crate::diagnostic::Diagnostic;
 use crate::money::Usd;
@@ -136,8 +136,8 @@ pub struct Upstream {
     pub connect_timeout: Duration,
     /// Between two chunks of an answer.
     pub idle_timeout: Duration,
-    /// More roots to trust, PEM.
-    pub ca: Option<PathBuf>,
+    /// More roots to trust than the system's.
+    pub ca: Vec<CertificateDer<'static>>,
 }
 
 /// The provider's key. Cannot be printed.

@@ -18,8 +18,7 @@ use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, watch};
 use tokio_rustls::TlsAcceptor;
 
-use crate::config::TlsFiles;
-use crate::tls::ServerTls;
+use crate::tls::{ServerTls, TlsFiles};
 
 use super::framing::{MAX_HEAD, Screened, Verdict};
 

@@ -5,13 +5,19 @@
 //! as they arrive, and what is odd is refused with 400 and the connection closed. Bodies are skipped by their length, not looked at.
 
 use std::collections::VecDeque;
+use std::future::Future;
 use std::io;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use memchr::{memchr, memmem};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::Sleep;
+
+/// How long a client may leave unread what is ready for it.
+const STALL_TIMEOUT: Duration = Duration::from_secs(120);
 
 /// A head longer than this is refused by the parser anyhow.
 pub(super) const MAX_HEAD: usize = 64 * 1024;
@@ -38,6 +44,8 @@ pub(super) struct Screened<S> {
     stream: S,
     scanner: Scanner,
     verdicts: Verdicts,
+    /// Runs while a write waits for the client to read.
+    stalled: Option<Pin<Box<Sleep>>>,
 }
 
 /// Where in the connection's bytes the scan stands.
@@ -91,7 +99,19 @@ pub(super) enum Verdict {
 impl<S> Screened<S> {
     pub(super) fn new(stream: S) -> (Self, Verdicts) {
         let verdicts = Verdicts::default();
-        (Self { stream, scanner: Scanner::default(), verdicts: verdicts.clone() }, verdicts)
+        (Self { stream, scanner: Scanner::default(), verdicts: verdicts.clone(), stalled: None }, verdicts)
+    }
+}
+
+impl<S> Screened<S> {
+    /// A client that does not read what it asked for is given up after a while: its connection holds memory and a request.
+    fn bound_stall<T>(&mut self, context: &mut Context<'_>, written: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
+        if written.is_ready() {
+            self.stalled = None;
+            return written;
+        }
+        let stalled = self.stalled.get_or_insert_with(|| Box::pin(tokio::time::sleep(STALL_TIMEOUT)));
+        stalled.as_mut().poll(context).map(|()| Err(io::Error::new(io::ErrorKind::TimedOut, "the client stopped reading")))
     }
 }
 
@@ -107,11 +127,13 @@ impl<S: AsyncRead + Unpin> AsyncRead for Screened<S> {
 
 impl<S: AsyncWrite + Unpin> AsyncWrite for Screened<S> {
     fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(context, bytes)
+        let written = Pin::new(&mut self.stream).poll_write(context, bytes);
+        self.bound_stall(context, written)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(context)
+        let flushed = Pin::new(&mut self.stream).poll_flush(context);
+        self.bound_stall(context, flushed)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -119,7 +141,8 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Screened<S> {
     }
 
     fn poll_write_vectored(mut self: Pin<&mut Self>, context: &mut Context<'_>, slices: &[io::IoSlice<'_>]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(context, slices)
+        let written = Pin::new(&mut self.stream).poll_write_vectored(context, slices);
+        self.bound_stall(context, written)
     }
 
     fn is_write_vectored(&self) -> bool {

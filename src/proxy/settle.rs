@@ -34,8 +34,8 @@ pub(super) enum Charge {
 
 /// The charge of an exchange. `reported` is the cost that the provider itself told, where the price is a reported one.
 pub(super) fn charge(price: &Price, ending: Ending, measured: &Measured, reported: Option<Usd>, admitted: Admitted, on_uncertain: OnUncertain) -> Charge {
-    let one = Usage::default().with(Unit::Requests, 1);
-    let exact = |cost: Usd| Charge::Cost { cost, certainty: Certainty::Exact, usage: one };
+    let consumed = measured.usage.unwrap_or_default().with(Unit::Requests, 1);
+    let exact = |cost: Usd| Charge::Cost { cost, certainty: Certainty::Exact, usage: consumed };
     if ending == Ending::TimedOut {
         return match (on_uncertain, price) {
             (_, Price::Unbilled) => Charge::Void,

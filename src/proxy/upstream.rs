@@ -1,7 +1,6 @@
 //! Upstreams: connections to providers, and what of a request goes to them.
 
 use std::collections::HashMap;
-use std::path::PathBuf;
 use std::sync::{PoisonError, RwLock};
 use std::time::Duration;
 
@@ -14,6 +13,7 @@ use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
+use rustls::pki_types::CertificateDer;
 
 use crate::config::{Upstream, UpstreamKey};
 use crate::tls;
@@ -25,9 +25,12 @@ const POOL_IDLE: Duration = Duration::from_secs(20);
 
 pub(super) type UpstreamClient = Client<HttpsConnector<HttpConnector>, Full<Bytes>>;
 
+/// What differs between the clients of two upstreams.
+type Connecting = (Duration, Vec<CertificateDer<'static>>);
+
 /// Clients by what differs between upstreams; each pools its connections by host.
 #[derive(Debug, Default)]
-pub(super) struct UpstreamClients(RwLock<HashMap<(Duration, Option<PathBuf>), UpstreamClient>>);
+pub(super) struct UpstreamClients(RwLock<HashMap<Connecting, UpstreamClient>>);
 
 // === impl UpstreamClients ===
 
@@ -37,13 +40,12 @@ impl UpstreamClients {
         if let Some(client) = self.0.read().unwrap_or_else(PoisonError::into_inner).get(&key) {
             return Ok(client.clone());
         }
-        let extra = upstream.ca.as_deref().map(tls::certificates).transpose()?.unwrap_or_default();
-        let client = client(upstream.connect_timeout, &extra)?;
+        let client = client(upstream.connect_timeout, &upstream.ca)?;
         Ok(self.0.write().unwrap_or_else(PoisonError::into_inner).entry(key).or_insert(client).clone())
     }
 }
 
-fn client(connect_timeout: Duration, extra_roots: &[rustls::pki_types::CertificateDer<'static>]) -> anyhow::Result<UpstreamClient> {
+fn client(connect_timeout: Duration, extra_roots: &[CertificateDer<'static>]) -> anyhow::Result<UpstreamClient> {
     let mut connector = HttpConnector::new();
     connector.enforce_http(false);
     connector.set_nodelay(true);

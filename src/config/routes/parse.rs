@@ -15,6 +15,7 @@ use crate::config::{Environment, parse_duration};
 use crate::diagnostic::Diagnostic;
 use crate::money::Usd;
 use crate::prices::Rates;
+use crate::tls;
 
 use super::{ApiKind, OnDisconnect, OnUncertain, Route, RoutePath, RoutePrice, Routes, Upstream, UpstreamKey};
 
@@ -40,7 +41,7 @@ struct RawUpstream {
     timeout: Option<Spanned<String>>,
     connect_timeout: Option<Spanned<String>>,
     idle_timeout: Option<Spanned<String>>,
-    ca: Option<PathBuf>,
+    ca: Option<Spanned<PathBuf>>,
 }
 
 #[derive(Deserialize)]
@@ -121,12 +122,16 @@ impl Checker<'_> {
         let timeout = self.duration(raw.timeout.as_ref(), Duration::from_secs(600));
         let connect_timeout = self.duration(raw.connect_timeout.as_ref(), Duration::from_secs(10));
         let idle_timeout = self.duration(raw.idle_timeout.as_ref(), Duration::from_secs(300));
+        let ca = raw.ca.as_ref().map_or(Some(Vec::new()), |place| {
+            let read = tls::certificates(place.get_ref()).map_err(|error| format!("ca: {error:#}"));
+            self.take(place, read)
+        });
         if self.errors.len() > before {
             return None;
         }
         let (origin, base_path) = origin?;
         let provider = raw.provider.unwrap_or_else(|| name.to_owned());
-        Some(Upstream { name: name.to_owned(), provider, origin, base_path, key: key?, key_header, timeout, connect_timeout, idle_timeout, ca: raw.ca })
+        Some(Upstream { name: name.to_owned(), provider, origin, base_path, key: key?, key_header, timeout, connect_timeout, idle_timeout, ca: ca? })
     }
 
     fn key(&mut self, place: &Spanned<String>) -> Option<UpstreamKey> {
