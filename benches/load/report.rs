@@ -73,7 +73,7 @@ impl Report {
 
     pub(crate) fn print(&self) {
         let mut table = Table::new();
-        table.load_preset(comfy_table::presets::ASCII_MARKDOWN);
+        table.load_style(comfy_table::presets::ASCII_MARKDOWN);
         table.set_header(["", "bare hyper", "spendgate", "ratio"]);
         for (name, figure) in FIGURES {
             let (bare, ours) = (self.spread("bare hyper", figure), self.spread("spendgate", figure));

@@ -116,7 +116,7 @@ impl Subject {
             loop {
                 let token = self.api("GET", "/v2/user/custom_token/load/", "")?;
                 let spent = token.get("spent").map(ToString::to_string).unwrap_or_default();
-                let spent = spendgate::money::Usd::parse(&spent).with_context(|| format!("spent: {spent}"))?;
+                let spent = spent.parse::<spendgate::money::Usd>().with_context(|| format!("spent: {spent}"))?;
                 if u64::try_from(spent.nanos()).is_ok_and(|spent| spent == served) {
                     break;
                 }

@@ -1,0 +1,164 @@
+"""Starts the real binary for the SDK tests: a gateway, and `spendgate simulate` as the provider behind it."""
+
+import json
+import os
+import pathlib
+import random
+import socket
+import subprocess
+import tempfile
+import threading
+import time
+import urllib.request
+
+BINARY = pathlib.Path(os.environ["SPENDGATE_BINARY"]).resolve()
+MAIN_KEY = "sdk-tests-main-key-0123456789abcdef0123456789"
+PATIENCE = 60
+
+
+def free_port():
+    """A port that nobody listens on, from below the range that outgoing connections are given."""
+    while True:
+        port = random.randrange(12_000, 32_000)
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+
+
+def eventually(what, probe):
+    """Asks again and again, within bounds, until there is an answer."""
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline:
+        found = probe()
+        if found is not None:
+            return found
+        time.sleep(0.02)
+    raise AssertionError(f"waited in vain: {what}")
+
+
+class Process:
+    """A server that we started, and that we stop."""
+
+    def __init__(self, arguments, folder, environment):
+        inherited = {name: os.environ[name] for name in ("PATH", "TMPDIR") if name in os.environ}
+        self.log = open(pathlib.Path(folder) / f"{arguments[0]}.log", "w+b")
+        self.child = subprocess.Popen(
+            [str(BINARY), *arguments], cwd=folder, env={**inherited, "HOME": str(folder), **environment},
+            stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log,
+        )
+
+    def answers(self, url):
+        """None until the server answers; fails when it has ended."""
+        if self.child.poll() is not None:
+            self.log.seek(0)
+            raise AssertionError(f"ended with {self.child.returncode}: {self.log.read().decode()}")
+        try:
+            with urllib.request.urlopen(url, timeout=5) as answer:
+                return answer.status
+        except OSError:
+            return None
+
+    def stop(self):
+        self.child.terminate()
+        try:
+            self.child.wait(PATIENCE)
+        except subprocess.TimeoutExpired:
+            self.child.kill()
+            self.child.wait()
+        self.log.close()
+
+
+class Silence:
+    """An upstream that takes requests and answers when it is told to: what it has not answered is held."""
+
+    def __init__(self):
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.address = "127.0.0.1:%d" % self.listener.getsockname()[1]
+        self.arrived = threading.Semaphore(0)
+        self.release = threading.Event()
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def _serve(self):
+        while True:
+            try:
+                connection, _ = self.listener.accept()
+            except OSError:
+                return
+            threading.Thread(target=self._answer, args=(connection,), daemon=True).start()
+
+    def _answer(self, connection):
+        with connection:
+            connection.recv(65536)
+            self.arrived.release()
+            self.release.wait(PATIENCE)
+            connection.sendall(b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 2\r\nconnection: close\r\n\r\n{}")
+
+    def stop(self):
+        self.release.set()
+        self.listener.close()
+
+
+class Gateway:
+    """A gateway before a simulated provider, with tokens on demand."""
+
+    def __init__(self):
+        self.folder = tempfile.TemporaryDirectory(prefix="spendgate-sdk-")
+        provider, listen, ops = free_port(), free_port(), free_port()
+        self.silence = Silence()
+        self.url = f"http://127.0.0.1:{listen}"
+        routes = pathlib.Path(self.folder.name) / "routes.toml"
+        routes.write_text(f"""
+[upstreams.openai]
+url = "http://127.0.0.1:{provider}"
+key = "${{OPENAI_API_KEY}}"
+
+[upstreams.silent]
+url = "http://{self.silence.address}"
+key = "${{OPENAI_API_KEY}}"
+
+[[routes]]
+path = "/v1/*"
+api = "openai"
+upstream = "openai"
+
+[[routes]]
+path = "/silent"
+api = "http"
+upstream = "silent"
+price = {{ per_request = "1.00" }}
+""")
+        self.provider = Process(["simulate", "--listen", f"127.0.0.1:{provider}"], self.folder.name, {})
+        self.gateway = Process(["serve"], self.folder.name, {
+            "SPENDGATE_LISTEN": f"127.0.0.1:{listen}", "SPENDGATE_OPS_LISTEN": f"127.0.0.1:{ops}", "SPENDGATE_ROUTES": str(routes),
+            "SPENDGATE_STORE": f"sqlite:{self.folder.name}/spendgate.db", "SPENDGATE_API_KEY": MAIN_KEY, "OPENAI_API_KEY": "sk-simulated",
+        })
+        eventually("the provider", lambda: self.provider.answers(f"http://127.0.0.1:{provider}/v1/models"))
+        eventually("the gateway", lambda: self.gateway.answers(f"http://127.0.0.1:{ops}/readyz"))
+
+    def api(self, method, path, body=None, key=MAIN_KEY):
+        """One call of the token API. Amounts stay texts."""
+        request = urllib.request.Request(self.url + path, method=method, data=None if body is None else json.dumps(body).encode())
+        request.add_header("Authorization", f"Bearer {key}")
+        request.add_header("Content-Type", "application/json")
+        with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
+            return json.loads(answer.read() or b"null", parse_float=str, parse_int=str)
+
+    def token(self, name, **fields):
+        """Creates a token and returns its secret."""
+        return self.api("POST", "/v2/user/custom_token/", {"name": name, **fields})["token"]
+
+    def me(self, secret):
+        """A token's own view, once nothing is held any more."""
+        def settled():
+            token = self.api("GET", "/v2/user/custom_token/me/", key=secret)
+            return token if float(token["held"]) == 0 else None
+        return eventually("every hold to end", settled)
+
+    def stop(self):
+        self.silence.stop()
+        self.gateway.stop()
+        self.provider.stop()
+        self.folder.cleanup()

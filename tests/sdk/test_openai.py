@@ -1,0 +1,285 @@
+"""The official `openai` package against the gateway: only the base URL and the key differ from talking to OpenAI.
+
+Everything that answers runs twice: on a sandbox token, which no provider sees, and on an `api_token` with a budget.
+"""
+
+import asyncio
+import decimal
+import json
+import threading
+import unittest
+
+import openai
+import pydantic
+
+import harness
+
+MODEL = "gpt-4o-mini"
+QUESTION = [{"role": "user", "content": "What is the weather in Paris?"}]
+TOOL = {
+    "type": "function",
+    "function": {
+        "name": "get_weather",
+        "parameters": {
+            "type": "object",
+            "properties": {"city": {"type": "string"}, "days": {"type": "integer", "minimum": 1, "maximum": 7}},
+            "required": ["city", "days"],
+            "additionalProperties": False,
+        },
+    },
+}
+
+
+class Weather(pydantic.BaseModel):
+    city: str
+    degrees: int
+    sunny: bool
+    hours: list[int]
+
+
+def setUpModule():
+    global gateway
+    gateway = harness.Gateway()
+
+
+def tearDownModule():
+    gateway.stop()
+
+
+def client(secret, **settings):
+    return openai.OpenAI(base_url=f"{gateway.url}/v1", api_key=secret, timeout=harness.PATIENCE, **settings)
+
+
+class Answers:
+    """What works the same on both kinds of token."""
+
+    def test_chat(self):
+        answer = self.client.chat.completions.create(model=MODEL, messages=QUESTION, max_tokens=50)
+        self.assertTrue(answer.choices[0].message.content)
+        self.assertEqual(answer.choices[0].message.role, "assistant")
+        self.assertIn(answer.choices[0].finish_reason, ("stop", "length"))
+        self.assertEqual(answer.usage.total_tokens, answer.usage.prompt_tokens + answer.usage.completion_tokens)
+        self.assertLessEqual(answer.usage.completion_tokens, 50)
+
+    def test_chat_with_max_completion_tokens_and_choices(self):
+        answer = self.client.chat.completions.create(model=MODEL, messages=QUESTION, max_completion_tokens=20, n=3)
+        self.assertEqual(len(answer.choices), 3)
+
+    def test_stream_without_usage(self):
+        chunks = list(self.client.chat.completions.create(model=MODEL, messages=QUESTION, max_tokens=50, stream=True))
+        self.assertTrue("".join(chunk.choices[0].delta.content or "" for chunk in chunks))
+        self.assertTrue(all(chunk.choices for chunk in chunks))
+        self.assertTrue(all(chunk.usage is None for chunk in chunks))
+        self.assertIn(chunks[-1].choices[0].finish_reason, ("stop", "length"))
+        self.assertEqual(len({chunk.id for chunk in chunks}), 1)
+
+    def test_stream_with_usage(self):
+        stream = self.client.chat.completions.create(
+            model=MODEL, messages=QUESTION, max_tokens=50, stream=True, stream_options={"include_usage": True}
+        )
+        chunks = list(stream)
+        self.assertEqual(chunks[-1].choices, [])
+        self.assertGreater(chunks[-1].usage.completion_tokens, 0)
+        self.assertTrue(all(chunk.usage is None for chunk in chunks[:-1]))
+
+    def test_streamed_text_is_the_text(self):
+        whole = self.client.chat.completions.create(model=MODEL, messages=QUESTION, max_tokens=40)
+        chunks = self.client.chat.completions.create(model=MODEL, messages=QUESTION, max_tokens=40, stream=True)
+        self.assertEqual("".join(chunk.choices[0].delta.content or "" for chunk in chunks), whole.choices[0].message.content)
+
+    def test_tools(self):
+        answer = self.client.chat.completions.create(model=MODEL, messages=QUESTION, tools=[TOOL], tool_choice="required", max_tokens=200)
+        self.assertEqual(answer.choices[0].finish_reason, "tool_calls")
+        call = answer.choices[0].message.tool_calls[0]
+        self.assertEqual(call.function.name, "get_weather")
+        arguments = json.loads(call.function.arguments)
+        self.assertEqual(set(arguments), {"city", "days"})
+        self.assertTrue(1 <= arguments["days"] <= 7)
+        messages = [*QUESTION, answer.choices[0].message, {"role": "tool", "tool_call_id": call.id, "content": "sunny"}]
+        final = self.client.chat.completions.create(model=MODEL, messages=messages, tools=[TOOL], max_tokens=200)
+        self.assertTrue(final.choices[0].message.content)
+        self.assertFalse(final.choices[0].message.tool_calls)
+
+    def test_streamed_tools(self):
+        stream = self.client.chat.completions.create(model=MODEL, messages=QUESTION, tools=[TOOL], tool_choice="required", max_tokens=200, stream=True)
+        name, arguments = "", ""
+        for chunk in stream:
+            for call in chunk.choices[0].delta.tool_calls or []:
+                name += call.function.name or ""
+                arguments += call.function.arguments or ""
+        self.assertEqual(name, "get_weather")
+        self.assertEqual(set(json.loads(arguments)), {"city", "days"})
+
+    def test_structured_output(self):
+        answer = self.client.chat.completions.parse(model=MODEL, messages=QUESTION, response_format=Weather, max_tokens=400)
+        self.assertIsInstance(answer.choices[0].message.parsed, Weather)
+
+    def test_structured_output_streamed(self):
+        with self.client.chat.completions.stream(model=MODEL, messages=QUESTION, response_format=Weather, max_tokens=400) as stream:
+            for _ in stream:
+                pass
+            final = stream.get_final_completion()
+        self.assertIsInstance(final.choices[0].message.parsed, Weather)
+
+    def test_embeddings(self):
+        # The SDK asks for base64 and decodes it by itself.
+        answer = self.client.embeddings.create(model="text-embedding-3-small", input=["one", "two"], dimensions=64)
+        self.assertEqual([len(item.embedding) for item in answer.data], [64, 64])
+        self.assertIsInstance(answer.data[0].embedding[0], float)
+        self.assertGreater(answer.usage.total_tokens, 0)
+        floats = self.client.embeddings.create(model="text-embedding-3-small", input="one", dimensions=64, encoding_format="float")
+        self.assertEqual(len(floats.data[0].embedding), 64)
+        self.assertAlmostEqual(floats.data[0].embedding[0], answer.data[0].embedding[0], places=5)
+
+    def test_legacy_completions(self):
+        answer = self.client.completions.create(model="gpt-3.5-turbo-instruct", prompt="Once upon a time", max_tokens=12)
+        self.assertTrue(answer.choices[0].text)
+        text = "".join(chunk.choices[0].text for chunk in self.client.completions.create(model="gpt-3.5-turbo-instruct", prompt="Once upon a time", max_tokens=12, stream=True))
+        self.assertEqual(text, answer.choices[0].text)
+
+    def test_models(self):
+        models = [model.id for model in self.client.models.list()]
+        self.assertIn(MODEL, models)
+
+    def test_the_async_client(self):
+        async def ask():
+            async with openai.AsyncOpenAI(base_url=f"{gateway.url}/v1", api_key=self.secret, timeout=harness.PATIENCE) as client:
+                answers = await asyncio.gather(*(client.chat.completions.create(model=MODEL, messages=QUESTION, max_tokens=20) for _ in range(8)))
+                text = [answer.choices[0].message.content for answer in answers]
+                stream = await client.chat.completions.create(model=MODEL, messages=QUESTION, max_tokens=20, stream=True)
+                return text, "".join([chunk.choices[0].delta.content or "" async for chunk in stream])
+
+        text, streamed = asyncio.run(ask())
+        self.assertEqual(set(text), {streamed})
+
+    def test_the_request_id_is_shown(self):
+        raw = self.client.chat.completions.with_raw_response.create(model=MODEL, messages=QUESTION, max_tokens=5)
+        self.assertTrue(raw.headers["spendgate-request-id"])
+        self.assertTrue(raw.parse()._request_id)
+        self.assertEqual(raw.headers.get("spendgate-sandbox"), self.sandbox)
+
+    def test_bad_limits_are_bad_requests(self):
+        with self.assertRaises(openai.BadRequestError) as raised:
+            self.client.chat.completions.create(model=MODEL, messages=QUESTION, max_tokens=-5)
+        self.assertEqual(raised.exception.code, "invalid_request")
+        self.assertIn("max_tokens", str(raised.exception))
+
+    def test_an_operation_that_is_not_there(self):
+        with self.assertRaises(openai.NotFoundError) as raised:
+            self.client.post("/no/such/operation", cast_to=object, body={})
+        self.assertTrue(raised.exception.message)
+
+
+class Sandbox(Answers, unittest.TestCase):
+    sandbox = "true"
+
+    @classmethod
+    def setUpClass(cls):
+        cls.secret = gateway.token("sdk-sandbox", token_type="sandbox_api_token")
+        cls.client = client(cls.secret)
+
+    def fault(self, fault):
+        return client(self.secret, max_retries=0, default_headers={"spendgate-simulate": fault})
+
+    def test_faults_raise_what_the_provider_would(self):
+        for status, kind in ((400, openai.BadRequestError), (401, openai.AuthenticationError), (429, openai.RateLimitError), (500, openai.InternalServerError)):
+            with self.assertRaises(kind) as raised:
+                self.fault(f"status={status}").chat.completions.create(model=MODEL, messages=QUESTION)
+            self.assertTrue(raised.exception.message)
+
+    def test_a_cut_stream(self):
+        seen = []
+        with self.assertRaises(Exception):
+            for chunk in self.fault("cut=3").chat.completions.create(model=MODEL, messages=QUESTION, stream=True):
+                seen.append(chunk)
+        self.assertEqual(len(seen), 3)
+
+    def test_nothing_is_spent(self):
+        self.client.chat.completions.create(model=MODEL, messages=QUESTION, max_tokens=20)
+        self.assertEqual(decimal.Decimal(gateway.me(self.secret)["spent"]), 0)
+
+
+class Live(Answers, unittest.TestCase):
+    sandbox = None
+
+    @classmethod
+    def setUpClass(cls):
+        cls.secret = gateway.token("sdk-live", balance="50.00", active_balance=True)
+        cls.client = client(cls.secret)
+
+    def test_a_model_without_a_price(self):
+        with self.assertRaises(openai.PermissionDeniedError) as raised:
+            self.client.chat.completions.create(model="nobody-knows-this", messages=QUESTION)
+        self.assertEqual(raised.exception.code, "model_not_priced")
+        self.assertIn("nobody-knows-this", str(raised.exception))
+
+    def test_the_charge_is_the_usage(self):
+        secret = gateway.token("sdk-exact", balance="1.00", active_balance=True)
+        mine = client(secret)
+        usages = []
+        for limit in (7, 30, 120):
+            usages.append(mine.chat.completions.create(model=MODEL, messages=QUESTION, max_tokens=limit).usage)
+            stream = mine.chat.completions.create(model=MODEL, messages=QUESTION, max_tokens=limit, stream=True, stream_options={"include_usage": True})
+            usages.append(list(stream)[-1].usage)
+            # Not asked for: the same, and charged all the same.
+            list(mine.chat.completions.create(model=MODEL, messages=QUESTION, max_tokens=limit, stream=True))
+            usages.append(usages[-1])
+        nanos = sum(usage.prompt_tokens * 150 + usage.completion_tokens * 600 for usage in usages)
+        token = gateway.me(secret)
+        self.assertEqual(decimal.Decimal(token["spent"]) * 10**9, nanos)
+        self.assertEqual((1 - decimal.Decimal(token["balance"])) * 10**9, nanos)
+
+
+class Refusals(unittest.TestCase):
+    """Our own errors, as the SDK's typed exceptions with our message."""
+
+    def test_an_unknown_key(self):
+        for secret in ("sk-not-one-of-ours", "sg_live_00000000000000000000000000000000000000000000000000"):
+            with self.assertRaises(openai.AuthenticationError) as raised:
+                client(secret).chat.completions.create(model=MODEL, messages=QUESTION)
+            self.assertEqual(raised.exception.code, "invalid_token")
+            self.assertNotIn(secret, str(raised.exception))
+
+    def test_an_expired_key(self):
+        secret = gateway.token("sdk-expired")
+        gateway.api("PATCH", "/v2/user/custom_token/sdk-expired/", {"expire_time": "2020-01-01T00:00:00Z"})
+        with self.assertRaises(openai.AuthenticationError) as raised:
+            client(secret).chat.completions.create(model=MODEL, messages=QUESTION)
+        self.assertEqual(raised.exception.code, "token_expired")
+
+    def test_a_spent_budget(self):
+        secret = gateway.token("sdk-poor", balance="0.000001", active_balance=True)
+        with self.assertRaises(openai.APIStatusError) as raised:
+            client(secret).chat.completions.create(model=MODEL, messages=QUESTION)
+        refusal = raised.exception
+        self.assertEqual(refusal.status_code, 402)
+        self.assertEqual((refusal.code, refusal.type), ("budget_exhausted", "insufficient_quota"))
+        self.assertIn("sdk-poor", refusal.message)
+        self.assertIn("$0.000001000", refusal.message)
+        self.assertEqual(refusal.body["budget"]["balance"], "0.000001000")
+        self.assertTrue(refusal.request_id)
+
+    def test_a_budget_that_others_hold(self):
+        secret = gateway.token("sdk-held", balance="1.00", active_balance=True)
+        slow = threading.Thread(target=lambda: gateway.api("POST", "/silent", {}, key=secret))
+        slow.start()
+        try:
+            self.assertTrue(gateway.silence.arrived.acquire(timeout=harness.PATIENCE))
+            with self.assertRaises(openai.RateLimitError) as raised:
+                client(secret, max_retries=0).chat.completions.create(model=MODEL, messages=QUESTION, max_tokens=20)
+            self.assertEqual(raised.exception.code, "budget_held")
+            self.assertTrue(raised.exception.response.headers["retry-after"])
+        finally:
+            gateway.silence.release.set()
+            slow.join(harness.PATIENCE)
+
+    def test_a_budget_near_its_end_is_clamped(self):
+        secret = gateway.token("sdk-clamped", balance="0.0002", active_balance=True)
+        raw = client(secret).chat.completions.with_raw_response.create(model=MODEL, messages=QUESTION, max_tokens=5000)
+        limit = int(raw.headers["spendgate-clamped"])
+        self.assertLessEqual(raw.parse().usage.completion_tokens, limit)
+        self.assertGreaterEqual(decimal.Decimal(gateway.me(secret)["balance"]), 0)
+
+
+if __name__ == "__main__":
+    unittest.main()
