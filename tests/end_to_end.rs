@@ -19,4 +19,5 @@ mod sandbox;
 mod smuggling;
 mod stand_in;
 mod streams;
+mod tls;
 mod token_api;
