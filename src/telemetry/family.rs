@@ -15,16 +15,16 @@ pub(super) struct Family<const N: usize> {
     name: &'static str,
     help: &'static str,
     labels: [&'static str; N],
-    /// What a step is worth when it is shown: 1, or 1e-9 for nano-dollars.
-    step: f64,
+    /// Steps in what is shown: 1, or 1e9 nano-dollars in a dollar.
+    scale: f64,
     series: RwLock<HashMap<Key<N>, Arc<AtomicU64>>>,
 }
 
 // === impl Family ===
 
 impl<const N: usize> Family<N> {
-    pub(super) fn new(name: &'static str, help: &'static str, labels: [&'static str; N], step: f64) -> Self {
-        Self { name, help, labels, step, series: RwLock::default() }
+    pub(super) fn new(name: &'static str, help: &'static str, labels: [&'static str; N], scale: f64) -> Self {
+        Self { name, help, labels, scale, series: RwLock::default() }
     }
 
     /// Adds whole steps to one series.
@@ -53,7 +53,7 @@ impl<const N: usize> Family<N> {
         #[allow(clippy::cast_precision_loss)]
         let metrics = rows
             .into_iter()
-            .map(|(key, steps)| metric(&self.labels, &key.each_ref().map(AsRef::as_ref), proto::MetricType::COUNTER, steps as f64 * self.step))
+            .map(|(key, steps)| metric(&self.labels, &key.each_ref().map(AsRef::as_ref), proto::MetricType::COUNTER, steps as f64 / self.scale))
             .collect();
         family(self.name, self.help, proto::MetricType::COUNTER, metrics)
     }

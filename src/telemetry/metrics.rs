@@ -96,9 +96,9 @@ impl Metrics {
         let short = [0.000_05, 0.000_1, 0.000_2, 0.000_5, 0.001, 0.002, 0.005, 0.01, 0.025, 0.1, 0.5, 2.5];
         Ok(Self {
             requests: Family::new("spendgate_requests_total", "Requests, by how they ended.", ["account", "token", "route", "model", "outcome"], 1.0),
-            spend: Family::new("spendgate_spend_usd_total", "US dollars charged.", ["account", "token", "provider", "model"], 1e-9),
+            spend: Family::new("spendgate_spend_usd_total", "US dollars charged.", ["account", "token", "provider", "model"], 1e9),
             units: Family::new("spendgate_units_total", "Units consumed, by class.", ["account", "token", "provider", "model", "class"], 1.0),
-            overrun: Family::new("spendgate_overrun_usd_total", "US dollars charged beyond the hold.", ["account", "token"], 1e-9),
+            overrun: Family::new("spendgate_overrun_usd_total", "US dollars charged beyond the hold.", ["account", "token"], 1e9),
             estimated: Family::new("spendgate_estimated_charges_total", "Charges that the provider did not report.", ["account", "token"], 1.0),
             ledger_errors: Family::new("spendgate_ledger_errors_total", "Operations that the ledger failed.", ["op"], 1.0),
             request_seconds: histogram("spendgate_request_seconds", "From the request's head to the response's last byte.", "route", &long)?,
