@@ -74,7 +74,7 @@ async fn expired_tokens_are_refused_and_can_be_revived() {
     let provider = StandIn::start().await;
     let gateway = Gateway::before(&provider).await;
     let soon = jiff::Timestamp::now() + jiff::SignedDuration::from_secs(2);
-    let secret = gateway.tokens().create(&json!({"name": "brief", "balance": "1", "active_balance": true, "expire_time": soon.to_string()})).await;
+    let secret = gateway.tokens().create(&json!({"name": "brief", "balance": "1000", "active_balance": true, "expire_time": soon.to_string()})).await;
     let client = gateway.client();
     eventually("the token to expire", async || (client.ask(ocr(&secret)).await.status == 401).then_some(())).await;
     client.ask(send(&secret, &chat("hi"))).await.refused(401, "token_expired");

@@ -6,7 +6,6 @@ use http::StatusCode;
 use jiff::Timestamp;
 
 use super::{AskError, NoOperation};
-use crate::ledger::{BudgetScope, BudgetState, Denied};
 use crate::money::Usd;
 
 /// Why the gateway says no.
@@ -201,29 +200,29 @@ impl Refusal {
 
     /// A budget is spent.
     #[must_use]
-    pub fn budget_exhausted(state: &BudgetState) -> Self {
+    pub fn budget_exhausted(budget: BudgetBody) -> Self {
         let message = format!(
             "{} '{}' has {} left of its budget; this request needs at least {}.",
-            scope_title(state.scope),
-            state.name,
-            dollars(state.balance),
-            dollars(state.asked)
+            budget.title(),
+            budget.name,
+            dollars(budget.balance),
+            dollars(budget.asked)
         );
-        Self { budget: Some(BudgetBody::from(state)), ..Self::new(RefusalKind::BudgetExhausted, message) }
+        Self { budget: Some(budget), ..Self::new(RefusalKind::BudgetExhausted, message) }
     }
 
     /// The balance would do, but requests in flight hold it.
     #[must_use]
-    pub fn budget_held(state: &BudgetState) -> Self {
+    pub fn budget_held(budget: BudgetBody) -> Self {
         let message = format!(
             "{} '{}' has {} left of its budget, of which requests in flight hold {}; this request needs at least {}. Try again shortly.",
-            scope_title(state.scope),
-            state.name,
-            dollars(state.balance),
-            dollars(state.held),
-            dollars(state.asked)
+            budget.title(),
+            budget.name,
+            dollars(budget.balance),
+            dollars(budget.held),
+            dollars(budget.asked)
         );
-        Self { budget: Some(BudgetBody::from(state)), ..Self::new(RefusalKind::BudgetHeld, message) }.with_retry_after(HELD_RETRY)
+        Self { budget: Some(budget), ..Self::new(RefusalKind::BudgetHeld, message) }.with_retry_after(HELD_RETRY)
     }
 
     /// Too many requests.
@@ -294,19 +293,6 @@ impl Refusal {
         Self::new(RefusalKind::UpstreamTimeout, message)
     }
 
-    /// The ledger's no. `token` is the name of the token that asked.
-    #[must_use]
-    pub fn from_denied(denied: &Denied, token: &str) -> Self {
-        match denied {
-            Denied::Unknown => Self::invalid_token(),
-            Denied::Expired { since } => Self::token_expired(token, *since),
-            Denied::Held(state) => Self::budget_held(state),
-            Denied::Exhausted(state) => Self::budget_exhausted(state),
-            // The gateway gave this id up and asks too late: nothing is known about the budget, and a new request has a new id.
-            Denied::Voided => Self::ledger_unavailable(),
-        }
-    }
-
     /// Whether the connection is closed after it: what is left of a body that was not read could be taken for a request.
     #[must_use]
     pub const fn closes_connection(&self) -> bool {
@@ -334,20 +320,9 @@ impl From<NoOperation> for Refusal {
 
 // === impl BudgetBody ===
 
-impl From<&BudgetState> for BudgetBody {
-    fn from(state: &BudgetState) -> Self {
-        let scope = match state.scope {
-            BudgetScope::Token => "token",
-            BudgetScope::Account => "account",
-        };
-        Self { scope, name: state.name.clone(), balance: state.balance, held: state.held, asked: state.asked, resets_at: state.resets_at }
-    }
-}
-
-fn scope_title(scope: BudgetScope) -> &'static str {
-    match scope {
-        BudgetScope::Token => "Token",
-        BudgetScope::Account => "Account",
+impl BudgetBody {
+    fn title(&self) -> &'static str {
+        if self.scope == "account" { "Account" } else { "Token" }
     }
 }
 

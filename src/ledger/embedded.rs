@@ -13,6 +13,7 @@
 //! | `reports.rs` | daily usage, by SQL |
 //! | `clock.rs`, `lock.rs` | a clock that never goes back; one process a file |
 
+mod checkpoint;
 mod clock;
 mod codec;
 mod directory;

@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use crate::apis::Refusal;
-use crate::ledger::{Admission, AdmitRequest, Grant, HoldId, Ledger};
+use crate::apis::{BudgetBody, Refusal};
+use crate::ledger::{Admission, AdmitRequest, BudgetScope, BudgetState, Denied, Grant, HoldId, Ledger};
 use crate::telemetry::{LedgerOp, Metrics};
 
 use super::Refused;
@@ -30,10 +30,43 @@ pub(super) async fn admit(quoted: Quoted, ledger: &Ledger, hold: HoldId, lease: 
     metrics.ledger(LedgerOp::Admit, began.elapsed(), admission.is_err());
     match admission {
         Ok(Admission::Granted(grant)) => Ok(Granted { quoted, grant }),
-        Ok(Admission::Denied(denied)) => Err(Refused::new(api, Refusal::from_denied(&denied, &quoted.facts.name))),
+        Ok(Admission::Denied(denied)) => Err(Refused::new(api, refusal(denied, &quoted.facts.name))),
         Err(error) => {
             tracing::error!(%error, "the ledger did not answer an admission");
             Err(Refused::new(api, Refusal::ledger_unavailable()))
         }
+    }
+}
+
+/// The ledger's no, as the client is told. `token` is the name of the token that asked.
+fn refusal(denied: Denied, token: &str) -> Refusal {
+    match denied {
+        Denied::Unknown => Refusal::invalid_token(),
+        Denied::Expired { since } => Refusal::token_expired(token, since),
+        Denied::Held(state) => Refusal::budget_held(budget(state)),
+        Denied::Exhausted(state) => Refusal::budget_exhausted(budget(state)),
+        // The gateway gave this id up and asks too late: nothing is known about the budget, and a new request has a new id.
+        Denied::Voided => Refusal::ledger_unavailable(),
+    }
+}
+
+fn budget(state: BudgetState) -> BudgetBody {
+    let scope = match state.scope {
+        BudgetScope::Token => "token",
+        BudgetScope::Account => "account",
+    };
+    BudgetBody { scope, name: state.name, balance: state.balance, held: state.held, asked: state.asked, resets_at: state.resets_at }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_is_told_about_bad_secrets_and_little_about_others() {
+        assert_eq!(refusal(Denied::Unknown, "name"), Refusal::invalid_token());
+        let expired = refusal(Denied::Expired { since: "2026-01-01T00:00:00Z".parse().unwrap() }, "x");
+        assert_eq!((expired.code, expired.message.as_str()), ("token_expired", "Token 'x' expired at 2026-01-01T00:00:00Z."));
+        assert_eq!(refusal(Denied::Voided, "x").code, "ledger_unavailable");
     }
 }

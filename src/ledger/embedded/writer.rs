@@ -13,6 +13,7 @@ use jiff::{SignedDuration, Timestamp};
 use rusqlite::Connection;
 use tokio::sync::watch;
 
+use super::checkpoint::{self, Checkpointer};
 use super::clock::Clock;
 use super::directory::Directory;
 use super::job::{Admitting, Finish, Job};
@@ -65,6 +66,7 @@ pub(crate) fn start(settings: Settings, directory: Arc<Directory>, settler: Arc<
     let lock = lock(&settings.path)?;
     let mut connection = connect(&settings)?;
     prepare(&mut connection)?;
+    let checkpointer = Checkpointer::start(&settings.path)?;
     let Loaded { state, next_seq, newest } = load(&connection, settings.zone.clone())?;
     if let Some(newest) = newest {
         settings.clock.not_before(newest);
@@ -83,6 +85,7 @@ pub(crate) fn start(settings: Settings, directory: Arc<Directory>, settler: Arc<
         last_sweep: now,
         next_trim: now,
         more_due: true,
+        checkpointer: Some(checkpointer),
         settings,
         directory,
         settler,
@@ -102,6 +105,7 @@ fn connect(settings: &Settings) -> Result<Connection, LedgerError> {
     super::schema::check_version(&connection)?;
     connection.pragma_update(None, "journal_mode", "WAL").map_err(|error| failed(&error))?;
     connection.pragma_update(None, "synchronous", if settings.fsync_always { "FULL" } else { "NORMAL" }).map_err(|error| failed(&error))?;
+    connection.pragma_update(None, "wal_autocheckpoint", checkpoint::WRITERS_OWN).map_err(|error| failed(&error))?;
     Ok(connection)
 }
 
@@ -134,6 +138,7 @@ enum Answer {
 struct Writer {
     settings: Settings,
     connection: Connection,
+    checkpointer: Option<Checkpointer>,
     /// None after a failure, until the file could be read again.
     state: Option<State>,
     next_seq: i64,
@@ -175,6 +180,7 @@ impl Writer {
                 break;
             }
         }
+        self.checkpointer = None;
         // What is in the write-ahead log goes to the file itself: it can be copied as it is. Not vital, and so not checked.
         let _ = self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
     }
