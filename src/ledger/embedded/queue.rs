@@ -64,6 +64,12 @@ impl Queue {
         if inner.jobs.is_empty() && !inner.closed && !patience.is_zero() {
             let waited = self.wake.wait_timeout_while(inner, patience, |inner| inner.jobs.is_empty() && !inner.closed);
             inner = waited.unwrap_or_else(PoisonError::into_inner).0;
+            // Whoever put the first job in may be about to put in more: a larger batch costs no more to write.
+            if !inner.jobs.is_empty() {
+                drop(inner);
+                std::thread::yield_now();
+                inner = self.inner();
+            }
         }
         if into.is_empty() && inner.jobs.len() <= most {
             std::mem::swap(&mut inner.jobs, into);
