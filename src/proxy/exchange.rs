@@ -219,7 +219,9 @@ impl Drop for Exchange {
         }
         inner.record.outcome(record::CUT);
         if inner.bill.is_some() && inner.route.on_disconnect == OnDisconnect::Cancel {
-            inner.stage = inner.conclude(Ending::Cut, Then::End);
+            // Before the head nobody knows what the provider has done already.
+            let ending = if matches!(inner.stage, Stage::AwaitingHead(_)) { Ending::TimedOut } else { Ending::Cut };
+            inner.stage = inner.conclude(ending, Then::End);
         }
         // Outside a runtime the grant's own end takes care of the money.
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
@@ -233,14 +235,11 @@ impl Drop for Exchange {
 impl Inner {
     /// Reads on for a client that went away.
     async fn drain(mut self: Box<Self>) {
-        if matches!(self.stage, Stage::AwaitingHead(_)) {
-            match std::future::poll_fn(|context| self.poll_head(context)).await {
-                Ok(head) => {
-                    self.begin_metering(&head);
-                    self.record.status(head.status.as_u16());
-                }
-                Err(_) => return,
-            }
+        if matches!(self.stage, Stage::AwaitingHead(_))
+            && let Ok(head) = std::future::poll_fn(|context| self.poll_head(context)).await
+        {
+            self.begin_metering(&head);
+            self.record.status(head.status.as_u16());
         }
         loop {
             match std::future::poll_fn(|context| self.poll_pass(context)).await {
