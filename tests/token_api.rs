@@ -444,3 +444,45 @@ async fn what_was_acknowledged_survives_a_restart() {
     gateway.client().ask(ocr(&deleted)).await.refused(401, "invalid_token");
     gateway.close().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_name_used_again_does_not_show_what_its_predecessor_spent() {
+    let (_provider, gateway) = gateway().await;
+    let tokens = gateway.tokens();
+    let report = async |secret: String| {
+        gateway.client().ask(Request::get("/v2/cost_management/?begin=2026-01-01&end=2035-12-31").bearer(&secret)).await.expect(200).json()["response"].clone()
+    };
+    let before = tokens.with_budget("reused", "1.00").await;
+    gateway.client().ask(ocr(&before)).await.expect(200);
+    tokens.settled("reused").await;
+    assert_eq!(report(before).await.as_array().unwrap().len(), 1);
+    tokens.delete("reused").await.expect(204);
+    let after = tokens.with_budget("reused", "1.00").await;
+    assert_eq!(report(after).await, json!([]));
+    assert_eq!(report(tokens.key.clone()).await.as_array().unwrap().len(), 1, "the account sees all of it");
+    gateway.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_accounts_own_balance_stands_above_every_token() {
+    let (provider, gateway) = gateway().await;
+    let tokens = gateway.tokens();
+    let set = async |credits: serde_json::Value| {
+        let request = Request::new(hyper::Method::PATCH, "/v2/cost_management/credits/").header("content-type", "application/json");
+        gateway.client().ask(request.body(json!({"credits": credits}).to_string()).bearer(&tokens.key)).await
+    };
+    let rich = tokens.with_budget("rich", "5.00").await;
+    let free = tokens.without_budget("free").await;
+    set(json!("0.02")).await.expect(200);
+    gateway.client().ask(ocr(&rich)).await.expect(200);
+    gateway.client().ask(ocr(&free)).await.expect(200);
+    for secret in [&rich, &free] {
+        let refused = gateway.client().ask(ocr(secret)).await.refused(402, "budget_exhausted");
+        assert_eq!(refused.json()["error"]["budget"]["scope"], "account");
+    }
+    assert_eq!(provider.count(), 2);
+    set(json!("1e3")).await.expect(400);
+    set(json!(null)).await.expect(200);
+    gateway.client().ask(ocr(&rich)).await.expect(200);
+    gateway.close().await;
+}

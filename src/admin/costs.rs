@@ -65,13 +65,14 @@ pub(super) async fn report(caller: Caller, State(state): State<AdminState>, mut 
     let provider = query.take("provider");
     let feature = query.take("subfeature");
     let asked = query.take("token");
-    let (account, token) = match caller {
-        Caller::Main(account) => (account.to_string(), asked),
-        Caller::Token(own) if asked.is_none_or(|asked| asked == own.name) => (own.account.clone(), Some(own.name.clone())),
+    let (account, token, token_id) = match caller {
+        Caller::Main(account) => (account.to_string(), asked, None),
+        // By its id: another token may have had its name before.
+        Caller::Token(own) if asked.is_none_or(|asked| asked == own.name) => (own.account.clone(), None, Some(own.id)),
         Caller::Token(_) => return Err(Failure::Forbidden),
     };
     query.finish()?;
-    let mut rows = state.ledger.usage(UsageFilter { account, from, to, token, provider, feature: None }).await?;
+    let mut rows = state.ledger.usage(UsageFilter { account, from, to, token, token_id, provider, feature: None }).await?;
     if let Some(feature) = feature {
         // The key of the report, or what stands behind the `__` in it.
         rows.retain(|row| row.feature == feature || row.feature.split_once("__").is_some_and(|(_, subfeature)| subfeature == feature));

@@ -76,7 +76,7 @@ pub(super) async fn report(Manager(account): Manager, State(state): State<AdminS
     };
     let (token, provider, feature) = (query.take("token"), query.take("provider"), query.take("feature"));
     query.finish()?;
-    let rows = state.ledger.usage(UsageFilter { account: account.to_string(), from, to, token, provider, feature }).await?;
+    let rows = state.ledger.usage(UsageFilter { account: account.to_string(), from, to, token, token_id: None, provider, feature }).await?;
     json(StatusCode::OK, &gather(&rows, &keys)?)
 }
 

@@ -83,8 +83,10 @@ pub struct UsageFilter {
     pub from: Option<Date>,
     /// To this day, inclusive.
     pub to: Option<Date>,
-    /// Of the token of this name.
+    /// Of the tokens of this name: it may have been used again after a delete.
     pub token: Option<String>,
+    /// Of this token alone.
+    pub token_id: Option<TokenId>,
     /// Of this provider.
     pub provider: Option<String>,
     /// Of this feature.

@@ -261,6 +261,24 @@ impl TokenPrice {
     }
 }
 
+#[cfg(test)]
+impl TokenPrice {
+    /// The price of a chat request on a route that has rates of its own.
+    pub(super) fn of_route(route: &Route, body: &Bytes) -> Self {
+        let request = ClientRequest {
+            method: http::Method::POST,
+            path: "/v1/chat/completions".to_owned(),
+            below: 4,
+            query: None,
+            headers: HeaderMap::new(),
+            body: body.clone(),
+        };
+        let operation = crate::apis::of(route.api).operation(&request.method, request.view().path).unwrap();
+        let Some(RoutePrice::Units(rates)) = &route.price else { panic!("the route has no rates") };
+        Self::new(RateSource::Route(rates.clone()), &operation.ask(&request.view()).unwrap(), operation, route).unwrap()
+    }
+}
+
 fn tier_variant(tier: Option<&str>) -> Variant<'_> {
     tier.map_or(Variant::Default, Variant::ServiceTier)
 }

@@ -96,3 +96,6 @@ fn estimate(price: &TokenPrice, measured: &Measured, admitted: Admitted) -> Char
         None => Charge::Hold,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,7 +7,7 @@ use jiff::civil::Date;
 use rusqlite::types::FromSqlError;
 use rusqlite::{Connection, OpenFlags, Row, params};
 
-use super::codec::{uncount, value};
+use super::codec::{count, uncount, value};
 use super::schema::{fault, unit_column};
 use crate::ledger::handle::{UsageFilter, UsageRow};
 use crate::ledger::types::LedgerError;
@@ -32,11 +32,13 @@ fn read(path: &Path, filter: &UsageFilter) -> rusqlite::Result<Vec<UsageRow>> {
          FROM accounts JOIN tokens USING (account_id) JOIN usage_daily USING (token_id)
          WHERE accounts.name = ?1 AND (?2 IS NULL OR usage_daily.day >= ?2) AND (?3 IS NULL OR usage_daily.day <= ?3) AND (?4 IS NULL OR tokens.name = ?4)
             AND (?5 IS NULL OR usage_daily.provider = ?5) AND (?6 IS NULL OR usage_daily.feature = ?6)
+            AND (?7 IS NULL OR tokens.token_id = ?7)
          GROUP BY 1, 2, 3, 4, 5 HAVING sum(usage_daily.requests) <> 0 OR sum(usage_daily.cost_nanos) <> 0 ORDER BY 1, 2, 3, 4, 5"
     );
     let mut statement = connection.prepare(&sql)?;
     let (from, to) = (filter.from.map(|day| day.to_string()), filter.to.map(|day| day.to_string()));
-    let rows = statement.query_map(params![filter.account, from, to, filter.token, filter.provider, filter.feature], row)?;
+    let rows =
+        statement.query_map(params![filter.account, from, to, filter.token, filter.provider, filter.feature, filter.token_id.map(|id| count(id.0))], row)?;
     rows.collect()
 }
 

@@ -1,0 +1,96 @@
+use bytes::Bytes;
+use proptest::prelude::*;
+
+use super::*;
+use crate::config::{Environment, Routes};
+use crate::ledger::Admitted;
+
+/// A chat of 1 USD per million input tokens and 2 per million output tokens, at most 1,000 of them.
+fn price() -> Price {
+    let text = "[upstreams.a]\nurl = \"http://127.0.0.1:1\"\n[[routes]]\npath = \"/v1/*\"\napi = \"openai\"\nupstream = \"a\"\n\
+                price = { input_mtok = \"1\", output_mtok = \"2\" }\n";
+    let routes = Routes::parse(text, "routes.toml", &Environment::of([])).unwrap();
+    let body = Bytes::from_static(br#"{"model":"m","max_tokens":1000,"messages":[{"role":"user","content":"hello"}]}"#);
+    Price::Tokens(TokenPrice::of_route(&routes.all()[0], &body))
+}
+
+fn usd(nanos: i64) -> Usd {
+    Usd::from_nanos(nanos).unwrap()
+}
+
+fn held(nanos: i64) -> Admitted {
+    Admitted { amount: usd(nanos), budgeted: true, free_after: None }
+}
+
+fn reported(input: u64, output: u64) -> Measured {
+    Measured { usage: Some(Usage::default().with(Unit::Input, input).with(Unit::Output, output)), complete: true, ..Measured::default() }
+}
+
+fn due(price: &Price, ending: Ending, measured: &Measured, admitted: Admitted) -> Charge {
+    charge(price, ending, measured, None, admitted, OnUncertain::Charge)
+}
+
+fn cost(charge: Charge) -> (i64, Certainty) {
+    match charge {
+        Charge::Cost { cost, certainty, .. } => (cost.nanos(), certainty),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn what_the_provider_reports_is_charged_exactly_even_above_the_hold() {
+    let answer = reported(10, 20);
+    assert_eq!(cost(due(&price(), Ending::Complete, &answer, held(1_000_000))), (10_000 + 40_000, Certainty::Exact));
+    assert_eq!(cost(due(&price(), Ending::Complete, &answer, held(1))), (50_000, Certainty::Exact));
+    assert_eq!(cost(due(&price(), Ending::ProviderError, &answer, held(1_000_000))), (50_000, Certainty::Exact));
+}
+
+#[test]
+fn a_provider_that_reports_nothing_is_charged_by_what_passed() {
+    let passed = Measured { served_output: 100, ..Measured::default() };
+    for ending in [Ending::Complete, Ending::Cut] {
+        let (nanos, certainty) = cost(due(&price(), ending, &passed, held(1_000_000)));
+        assert!(nanos > 200_000 && certainty == Certainty::Estimated, "{nanos}");
+        assert_eq!(cost(due(&price(), ending, &passed, held(150_000))), (150_000, Certainty::Estimated), "never more than the hold");
+    }
+    assert_eq!(due(&price(), Ending::ProviderError, &Measured::default(), held(1_000_000)), Charge::Void);
+}
+
+#[test]
+fn reports_beyond_belief_and_waiting_in_vain_cost_the_hold() {
+    let absurd = Measured { absurd: true, ..Measured::default() };
+    assert_eq!(due(&price(), Ending::Complete, &absurd, held(7)), Charge::Hold);
+    assert_eq!(due(&price(), Ending::TimedOut, &reported(1, 1), held(7)), Charge::Hold);
+    let voiding = charge(&price(), Ending::TimedOut, &reported(1, 1), None, held(7), OnUncertain::Void);
+    assert_eq!(voiding, Charge::Void);
+}
+
+#[test]
+fn other_prices_go_by_the_answer() {
+    let none = Measured::default();
+    let once = Price::PerRequest(usd(10));
+    assert_eq!(cost(due(&once, Ending::Complete, &none, held(10))), (10, Certainty::Exact));
+    assert_eq!(cost(due(&once, Ending::Cut, &none, held(10))), (10, Certainty::Exact));
+    assert_eq!(due(&once, Ending::ProviderError, &none, held(10)), Charge::Void);
+    let told = Price::ReportedJson { pointer: "/cost".to_owned(), hold: usd(10) };
+    assert_eq!(cost(charge(&told, Ending::Complete, &none, Some(usd(3)), held(10), OnUncertain::Charge)), (3, Certainty::Exact));
+    assert_eq!(due(&told, Ending::Complete, &none, held(10)), Charge::Hold);
+    assert_eq!(due(&told, Ending::ProviderError, &none, held(10)), Charge::Void);
+    assert_eq!(due(&Price::Unbilled, Ending::Complete, &none, held(0)), Charge::Void);
+    assert_eq!(cost(due(&Price::Free, Ending::Complete, &none, held(0))), (0, Certainty::Exact));
+}
+
+proptest! {
+    /// Served <= charge <= hold, whatever a cut answer had reported before.
+    #[test]
+    fn a_cut_answer_costs_at_least_what_passed_and_at_most_the_hold(served in 0_u64..1000, seen in prop::option::of(0_u64..1000), amount in 0_i64..3_000_000) {
+        let usage = seen.map(|output| Usage::default().with(Unit::Input, 1).with(Unit::Output, output));
+        let measured = Measured { usage, served_output: served, ..Measured::default() };
+        let (nanos, certainty) = cost(due(&price(), Ending::Cut, &measured, held(amount)));
+        prop_assert_eq!(certainty, Certainty::Estimated);
+        let passed = i64::try_from(served).unwrap() * 2_000;
+        prop_assert!(nanos >= passed.min(amount));
+        let told = seen.map_or(0, |output| 1_000 + i64::try_from(output).unwrap() * 2_000);
+        prop_assert!(nanos <= amount.max(told));
+    }
+}
