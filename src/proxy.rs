@@ -13,6 +13,7 @@ mod body;
 mod exchange;
 mod forward;
 mod framing;
+mod head;
 mod identify;
 mod quote;
 mod record;

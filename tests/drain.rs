@@ -1,7 +1,8 @@
 //! SIGTERM: no new connections, what runs is finished and settled, exit 0.
 
 use crate::support::asks::{ocr, send, streamed};
-use crate::support::{Connection, Gateway, Request, StandIn, events, eventually};
+use crate::support::routes::Routes;
+use crate::support::{Connection, Gateway, Request, Setup, StandIn, events, eventually};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn streams_are_finished_and_charged_before_the_end() {
@@ -69,4 +70,22 @@ async fn an_idle_gateway_ends_at_once_despite_idle_connections() {
     idle.ask(gateway.client().address, ocr(&secret)).await.unwrap().expect(200);
     assert_eq!(gateway.terminate().await.code(), Some(0));
     gateway.audit();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_the_deadline_cuts_off_is_charged_before_the_end() {
+    let provider = StandIn::start().await;
+    let routes = Routes::at(provider.address()).openai("");
+    // A lease far longer than this test: only the end of the gateway can have charged.
+    let mut gateway = Gateway::start(Setup::new(&routes).env("SPENDGATE_DRAIN", "1s").env("SPENDGATE_LEASE", "10m")).await;
+    let secret = gateway.tokens().with_budget("cut off", "1.00").await;
+    let mut stream = gateway.client().stream(send(&secret, &streamed("late @{tokens=12 gate=first}", 50))).await.unwrap();
+    stream.event().await.unwrap().unwrap();
+    assert_eq!(gateway.terminate().await.code(), Some(0));
+    gateway.audit();
+    gateway.launch().await;
+    let money = gateway.tokens().money("cut off").await;
+    assert_eq!(money.held, 0);
+    assert!(money.spent > 0 && money.spent < 1_000_000_000, "{money:?}");
+    gateway.close().await;
 }

@@ -7,11 +7,8 @@ use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::combinators::UnsyncBoxBody;
 
-use super::exchange::Exchange;
+use super::exchange::{BodyError, Exchange};
 use super::record::Record;
-
-/// Why a body broke off.
-pub(super) type BodyError = Box<dyn std::error::Error + Send + Sync>;
 
 /// What the client reads.
 pub struct ResponseBody {

@@ -24,13 +24,16 @@ use crate::ledger::{Certainty, ChargeLabel, Grant, LedgerError, SettleTicket, Se
 use crate::money::Usd;
 use crate::prices::Usage;
 
-use super::body::BodyError;
+use super::head::{is_encoded, is_event_stream, reported_in_header};
 use super::quote::Price;
 use super::record::{self, Record};
 use super::settle::{Charge, Ending, charge};
 
 /// After the API's last event, the provider has this long to end its body; then its connection is not used again.
 const TAIL_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// Why a body broke off.
+pub(super) type BodyError = Box<dyn std::error::Error + Send + Sync>;
 
 /// A handle on the exchange; dropping it means that the client went away.
 pub(super) struct Exchange(Option<Box<Inner>>);
@@ -251,15 +254,15 @@ impl Inner {
 
     /// Chooses the meter by the head of the answer.
     fn begin_metering(&mut self, head: &Parts) {
-        let streamed = super::forward::is_event_stream(&head.headers);
+        let streamed = is_event_stream(&head.headers);
         self.failed = !head.status.is_success();
         let price = self.bill.as_ref().map(|bill| &bill.price);
         self.meter = Some(match price {
             Some(Price::ReportedJson { pointer, .. }) => crate::apis::http::reported_cost_meter(streamed, pointer),
             _ => self.operation.meter(&self.ask, streamed),
         });
-        self.reported = price.and_then(|price| super::forward::reported_in_header(price, &head.headers));
-        self.unreadable = super::forward::is_encoded(&head.headers) && !self.failed;
+        self.reported = price.and_then(|price| reported_in_header(price, &head.headers));
+        self.unreadable = is_encoded(&head.headers) && !self.failed;
         self.comment &= streamed;
     }
 

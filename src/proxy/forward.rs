@@ -1,7 +1,7 @@
 //! forward: the request goes to the provider, or to the sandbox. Only a granted one can come here.
 
 use bytes::Bytes;
-use http::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderName, HeaderValue};
+use http::header::{HeaderName, HeaderValue};
 use http::response::Parts;
 use http::{HeaderMap, Response, StatusCode};
 
@@ -12,6 +12,7 @@ use crate::sandbox::Simulated;
 
 use super::admit::Granted;
 use super::exchange::{Bill, Exchange, HeadError, Progress, Receipt};
+use super::head::is_event_stream;
 use super::quote::{Kind, Price, Quoted, usable};
 use super::record::{self, Record};
 use super::upstream::{self, UpstreamClients};
@@ -221,21 +222,6 @@ fn outcome(status: StatusCode) -> &'static str {
         400..500 => record::CLIENT_ERROR,
         _ => record::UPSTREAM_ERROR,
     }
-}
-
-pub(super) fn is_event_stream(headers: &HeaderMap) -> bool {
-    headers.get(CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().get(..17).is_some_and(|kind| kind.eq_ignore_ascii_case(b"text/event-stream")))
-}
-
-/// Whether an encoding hides what the answer says, though none was asked for.
-pub(super) fn is_encoded(headers: &HeaderMap) -> bool {
-    headers.get(CONTENT_ENCODING).is_some_and(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"identity"))
-}
-
-/// The cost that the provider tells in a header, where that is the price: a plain decimal, not negative.
-pub(super) fn reported_in_header(price: &Price, headers: &HeaderMap) -> Option<Usd> {
-    let Price::ReportedHeader { name, .. } = price else { return None };
-    crate::apis::http::reported_cost_header(headers.get(name)?)
 }
 
 fn error_chain(error: &dyn std::error::Error) -> String {
