@@ -2,17 +2,21 @@
 //!
 //! A request is admitted (money is held), then settled, voided or, when nobody says how it ended, expired. See [`Grant`].
 
+mod address;
 mod audit;
 mod embedded;
 mod grant;
 mod handle;
 mod renewer;
+mod report;
 pub mod rules;
 mod settler;
 mod types;
 
+pub use address::StoreAddress;
 pub use audit::{AuditDifference, AuditReport, audit};
 pub use grant::Grant;
-pub use handle::{Admission, EnsuredAccount, Ledger, LedgerOptions, UsageFilter, UsageRow};
+pub use handle::{Admission, EnsuredAccount, Ledger, LedgerOptions};
+pub use report::{UsageFilter, UsageRow};
 pub use settler::SettleTicket;
 pub use types::*;

@@ -96,7 +96,7 @@ impl Proxy {
         let screened = screen::screen(request, peer)?;
         let routed = route::route(screened, self.live.snapshot())?;
         record.routed(&routed);
-        let identified = identify::identify(routed, &self.ledger, &self.bad_credentials, peer.address.ip())?;
+        let identified = identify::identify(routed, &self.ledger, &self.bad_credentials, peer.address.ip()).await?;
         record.identified(&identified);
         let quoted = quote::quote(identified, self.max_body).await?;
         record.quoted(&quoted);

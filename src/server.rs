@@ -70,12 +70,13 @@ impl Server {
         let main = Accept::bind(settings.listen, settings.tls.as_ref(), settings.max_connections).await?;
         let ops = Accept::bind(settings.ops_listen, None, settings.max_connections).await?;
         let ledger = Ledger::open(LedgerOptions {
-            path: settings.store.clone(),
+            store: settings.store.clone(),
             fsync_always: settings.fsync_always,
             time_zone: settings.time_zone.clone(),
             journal_days: settings.journal_days,
             lease: settings.lease,
         })
+        .await
         .map_err(anyhow::Error::from)?;
         let generated_key = ensure_main_key(&ledger, main_key).await?;
         let metrics = Arc::new(Metrics::new(settings.metrics_tokens).context("the metrics could not be set up")?);

@@ -27,11 +27,11 @@ pub(super) struct Manager(pub(super) Arc<str>);
 
 impl Caller {
     /// Looks the presented secret up. The steps are the same whatever was presented, and nothing at all: no timing tells one from another.
-    fn identify(ledger: &Ledger, headers: &HeaderMap) -> Result<Self, Failure> {
+    async fn identify(ledger: &Ledger, headers: &HeaderMap) -> Result<Self, Failure> {
         let presented = bearer(headers);
         let hash = SecretHash::of(presented.unwrap_or_default());
-        let account = ledger.account_of_main_key(&hash);
-        let token = ledger.token_facts(&hash);
+        let account = ledger.account_of_main_key(&hash).await?;
+        let token = ledger.token_facts(&hash).await?;
         match (presented, account, token) {
             (Some(_), Some(account), _) => Ok(Self::Main(account)),
             (Some(_), None, Some(token)) => Ok(Self::Token(token)),
@@ -53,7 +53,7 @@ impl FromRequestParts<AdminState> for Caller {
     type Rejection = Failure;
 
     async fn from_request_parts(parts: &mut Parts, state: &AdminState) -> Result<Self, Failure> {
-        Self::identify(&state.ledger, &parts.headers)
+        Self::identify(&state.ledger, &parts.headers).await
     }
 }
 
@@ -63,7 +63,7 @@ impl FromRequestParts<AdminState> for Manager {
     type Rejection = Failure;
 
     async fn from_request_parts(parts: &mut Parts, state: &AdminState) -> Result<Self, Failure> {
-        match Caller::identify(&state.ledger, &parts.headers)? {
+        match Caller::identify(&state.ledger, &parts.headers).await? {
             Caller::Main(account) => Ok(Self(account)),
             Caller::Token(_) => Err(Failure::Forbidden),
         }

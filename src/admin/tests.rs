@@ -12,7 +12,7 @@ use serde_json::Value;
 use tower_service::Service;
 
 use super::*;
-use crate::ledger::{Admission, AdmitRequest, Certainty, ChargeLabel, HoldId, LedgerOptions};
+use crate::ledger::{Admission, AdmitRequest, Certainty, ChargeLabel, HoldId, LedgerOptions, StoreAddress};
 use crate::money::Usd;
 use crate::prices::{Unit, Usage};
 use crate::tokens::{DEFAULT_ACCOUNT, SecretHash};
@@ -54,13 +54,13 @@ impl Api {
     async fn open() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let options = LedgerOptions {
-            path: folder.path().join("ledger.db"),
+            store: StoreAddress::Sqlite(folder.path().join("ledger.db")),
             fsync_always: false,
             time_zone: jiff::tz::TimeZone::UTC,
             journal_days: 400,
             lease: std::time::Duration::from_secs(60),
         };
-        let ledger = Ledger::open(options).unwrap();
+        let ledger = Ledger::open(options).await.unwrap();
         ledger.ensure_account(DEFAULT_ACCOUNT, Some(SecretHash::of(MAIN_KEY))).await.unwrap();
         Self { router: router(AdminState { ledger: ledger.clone() }), ledger, _folder: folder }
     }
@@ -102,7 +102,7 @@ impl Api {
     /// Lets a token spend, on the road that requests take.
     async fn spend(&self, secret: &str, cost: &str, provider: &str, model: &str, feature: &str) {
         let secret = SecretHash::of(secret);
-        let facts = self.ledger.token_facts(&secret).unwrap();
+        let facts = self.ledger.token_facts(&secret).await.unwrap().unwrap();
         let cost: Usd = cost.parse().unwrap();
         let label = ChargeLabel { provider: provider.into(), model: model.into(), feature: feature.into() };
         let request = AdmitRequest {

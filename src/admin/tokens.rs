@@ -49,7 +49,7 @@ pub(super) async fn show(Manager(account): Manager, Name(name): Name, State(stat
 pub(super) async fn me(caller: Caller, State(state): State<AdminState>) -> Result<Response, Failure> {
     // The main key is no token.
     let Caller::Token(facts) = caller else { return Err(Failure::NotFound) };
-    let view = state.ledger.token_by_id(facts.id).await?.ok_or(Failure::Unauthorized)?;
+    let view = state.ledger.token_of(&facts).await?.ok_or(Failure::Unauthorized)?;
     json(StatusCode::OK, &TokenJson::listed(&view))
 }
 

@@ -8,7 +8,7 @@ use serde_json::json;
 use super::Output;
 use super::usage::plain_table;
 use crate::config::{Settings, SettingsArgs};
-use crate::ledger::{self, AuditReport, BudgetScope};
+use crate::ledger::{self, AuditReport, BudgetScope, StoreAddress};
 
 /// The exit code when a figure differs.
 const DIFFERS: u8 = 1;
@@ -32,9 +32,10 @@ impl AuditArgs {
     /// # Errors
     /// When the store cannot be read.
     pub fn run(self) -> anyhow::Result<Output> {
-        let path =
+        let store =
             Settings::load(&self.settings).map_err(|errors| anyhow::anyhow!(errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")))?.store;
-        let report = ledger::audit(&path).with_context(|| format!("cannot audit {}", path.display()))?;
+        let StoreAddress::Sqlite(path) = &store;
+        let report = ledger::audit(path).with_context(|| format!("cannot audit {store}"))?;
         Ok(if self.json { as_json(&report) } else { as_text(&report) })
     }
 }

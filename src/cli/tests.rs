@@ -11,7 +11,7 @@ use super::client::{Client, ClientError, encode};
 use super::time::{Expiry, Span};
 use super::*;
 use crate::admin::{AdminState, router};
-use crate::ledger::{Admission, AdmitRequest, Certainty, ChargeLabel, HoldId, Ledger, LedgerOptions};
+use crate::ledger::{Admission, AdmitRequest, Certainty, ChargeLabel, HoldId, Ledger, LedgerOptions, StoreAddress};
 use crate::prices::{Unit, Usage};
 use crate::tokens::{DEFAULT_ACCOUNT, Secret, SecretForm, SecretHash, SecretKind};
 
@@ -29,13 +29,13 @@ impl Gateway {
     async fn start() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let options = LedgerOptions {
-            path: folder.path().join("ledger.db"),
+            store: StoreAddress::Sqlite(folder.path().join("ledger.db")),
             fsync_always: false,
             time_zone: jiff::tz::TimeZone::UTC,
             journal_days: 400,
             lease: std::time::Duration::from_secs(60),
         };
-        let ledger = Ledger::open(options).unwrap();
+        let ledger = Ledger::open(options).await.unwrap();
         ledger.ensure_account(DEFAULT_ACCOUNT, Some(SecretHash::of(MAIN_KEY))).await.unwrap();
         let router = router(AdminState { ledger: ledger.clone() });
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -206,8 +206,8 @@ async fn rotate_and_delete_do_what_they_say() {
     let second = gateway.done("token rotate n --grace 1h").await.result;
     let third = gateway.done("token rotate n").await.result;
     assert!(first != second && second != third);
-    assert!(gateway.ledger.token_facts(&SecretHash::of(third.trim())).is_some());
-    assert!(gateway.ledger.token_facts(&SecretHash::of(second.trim())).is_none());
+    assert!(gateway.ledger.token_facts(&SecretHash::of(third.trim())).await.unwrap().is_some());
+    assert!(gateway.ledger.token_facts(&SecretHash::of(second.trim())).await.unwrap().is_none());
     assert_eq!(gateway.done("token delete n").await, Output { hint: "Token 'n' deleted.\n".into(), ..Output::default() });
     for line in ["token show n", "token delete n", "token rotate n", "token update n --enforce", "token show me", "token delete .."] {
         assert!(gateway.refused(line).await.starts_with("there is no token '"), "{line}");
@@ -262,7 +262,7 @@ async fn usage_is_a_table_csv_or_json() {
     assert_eq!(gateway.done("usage").await.hint, "No usage.\n");
     for (name, cost) in [("a,\"b", "1.5"), ("c", "0.000000001")] {
         let secret = SecretHash::of(gateway.done(&format!("token create {name}")).await.result.trim());
-        let facts = gateway.ledger.token_facts(&secret).unwrap();
+        let facts = gateway.ledger.token_facts(&secret).await.unwrap().unwrap();
         let label = ChargeLabel { provider: "openai".into(), model: "gpt-5".into(), feature: "text__chat".into() };
         let cost = cost.parse().unwrap();
         let request = AdmitRequest {
@@ -298,8 +298,8 @@ fn audit_takes_a_file_that_is_there() {
         Command::Audit(args) => args.run().map(|output| output.exit).map_err(|error| format!("{error:#}")),
         _ => unreachable!(),
     };
-    assert!(run("audit --store redis://x").unwrap_err().contains("SQLite only"));
-    assert!(run("audit --store sqlite:/nowhere/spendgate.db").unwrap_err().starts_with("cannot audit /nowhere/spendgate.db"));
+    assert!(run("audit --store mysql://x").unwrap_err().contains("is not a store"));
+    assert!(run("audit --store sqlite:/nowhere/spendgate.db").unwrap_err().starts_with("cannot audit sqlite:/nowhere/spendgate.db"));
 }
 
 #[tokio::test]

@@ -9,6 +9,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use crate::diagnostic::Diagnostic;
+use crate::ledger::StoreAddress;
 use crate::tls::TlsFiles;
 
 use super::{parse_bytes, parse_duration};
@@ -114,8 +115,8 @@ pub struct Settings {
     pub listen: SocketAddr,
     /// Metrics and health.
     pub ops_listen: SocketAddr,
-    /// The SQLite file of the embedded ledger.
-    pub store: PathBuf,
+    /// Where the ledger is kept.
+    pub store: StoreAddress,
     /// The routes file.
     pub routes: PathBuf,
     /// True where the routes file was named and so must be there.
@@ -193,7 +194,7 @@ impl Settings {
         let settings = Self {
             listen: reader.read(pick(args.listen.as_ref(), "SPENDGATE_LISTEN", parsed.listen.as_ref(), "127.0.0.1:8080"), address),
             ops_listen: reader.read(pick(args.ops_listen.as_ref(), "SPENDGATE_OPS_LISTEN", parsed.ops_listen.as_ref(), "127.0.0.1:9090"), address),
-            store: reader.read(pick(args.store.as_ref(), "SPENDGATE_STORE", parsed.store.as_ref(), "sqlite:data/spendgate.db"), sqlite_path),
+            store: reader.read(pick(args.store.as_ref(), "SPENDGATE_STORE", parsed.store.as_ref(), "sqlite:data/spendgate.db"), str::parse),
             routes_named: args.routes.is_some() || parsed.routes.is_some(),
             routes: args.routes.clone().or(parsed.routes).unwrap_or_else(|| PathBuf::from("config/routes.toml")),
             prices_named: args.prices.is_some() || parsed.prices.is_some(),
@@ -273,6 +274,7 @@ macro_rules! fallback {
 fallback! {
     SocketAddr => SocketAddr::from(([127, 0, 0, 1], 0)),
     PathBuf => Self::new(),
+    StoreAddress => Self::Sqlite(PathBuf::new()),
     Duration => Self::ZERO,
     bool => false,
     usize => 0,
@@ -314,14 +316,6 @@ fn one_of<T: Copy>(text: &str, choices: &[(&str, T)]) -> Result<T, String> {
 }
 
 /// The path of `sqlite:PATH`.
-fn sqlite_path(text: &str) -> Result<PathBuf, String> {
-    match text.strip_prefix("sqlite:") {
-        Some("") => Err("the store \"sqlite:\" names no file; write for example \"sqlite:data/spendgate.db\"".to_owned()),
-        Some(path) => Ok(PathBuf::from(path.strip_prefix("//").unwrap_or(path))),
-        None => Err("this version keeps its ledger in SQLite only; write \"sqlite:PATH\", for example \"sqlite:data/spendgate.db\"".to_owned()),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

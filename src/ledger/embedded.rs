@@ -5,6 +5,7 @@
 //!
 //! | file | what it does |
 //! |---|---|
+//! | `store.rs` | the ledger as the handle sees it |
 //! | `writer.rs` | the loop: drain, apply, commit, answer |
 //! | `job.rs`, `queue.rs` | what is asked of it, and where that waits |
 //! | `schema.rs`, `codec.rs` | the tables, and how values are spelt in them |
@@ -24,16 +25,14 @@ mod queue;
 mod reports;
 mod save;
 mod schema;
+mod store;
 mod trim;
 mod writer;
 
 pub(super) use clock::Clock;
-pub(super) use directory::Directory;
-pub(super) use job::{Admitting, Finish, Job};
-pub(super) use queue::Queue;
-pub(super) use reports::usage;
 pub(super) use schema::{check_version, fault};
-pub(super) use writer::{Settings, start};
+pub(super) use store::Store;
+pub(super) use writer::Settings;
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stderr)]

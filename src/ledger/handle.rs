@@ -1,31 +1,27 @@
-//! [`Ledger`]: the handle that the rest of the gateway holds. Cheap to clone; every method is one trip to the writer, or none.
+//! [`Ledger`]: the handle that the rest of the gateway holds, on whichever store there is. Cheap to clone.
 
-use std::path::PathBuf;
-use std::sync::{Arc, mpsc};
+use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::Timestamp;
-use jiff::civil::Date;
 use jiff::tz::TimeZone;
-use tokio::sync::{oneshot, watch};
 
-use super::embedded::{self, Admitting, Clock, Directory, Finish, Job, Settings};
+use super::address::StoreAddress;
+use super::embedded::{self, Clock};
 use super::grant::Grant;
 use super::renewer;
-use super::rules::{Changes, State};
-use super::settler::{Settler, unanswered};
+use super::report::{UsageFilter, UsageRow};
+use super::settler::Settler;
 use super::types::{AdmitRequest, Denied, LedgerError, TokenFacts};
 use crate::money::Usd;
-use crate::prices::Usage;
 use crate::tokens::{NewToken, Secret, SecretHash, TokenId, TokenPatch, TokenRuleError, TokenView};
 
 /// How often leases are looked at when nothing else happens.
 const TICK: Duration = Duration::from_millis(500);
 /// How long a commit waits for somebody else's lock on the file: an operator with `sqlite3`.
 const BUSY: Duration = Duration::from_secs(2);
-/// How many tokens [`Ledger::observe`] asks for at a time.
-const OBSERVED_AT_ONCE: usize = 512;
-/// How long it waits for them.
+/// How many tokens are asked for at a time.
+const TOKENS_AT_ONCE: usize = 512;
+/// How long [`Ledger::observe`] waits for them.
 const OBSERVE_PATIENCE: Duration = Duration::from_millis(500);
 
 /// A handle on the ledger.
@@ -34,19 +30,30 @@ pub struct Ledger(Arc<Inner>);
 
 struct Inner {
     settler: Arc<Settler>,
-    directory: Arc<Directory>,
-    clock: Arc<Clock>,
-    path: PathBuf,
-    /// Ends with the writer.
-    writer: watch::Receiver<()>,
+    store: Store,
+}
+
+/// Where the ledger is kept.
+enum Store {
+    /// In a file of this process.
+    Embedded(embedded::Store),
+}
+
+/// Calls the same method on whichever store there is.
+macro_rules! on_store {
+    ($self:ident, $store:ident => $call:expr) => {
+        match &$self.0.store {
+            Store::Embedded($store) => $call,
+        }
+    };
 }
 
 /// How to open a ledger.
 #[derive(Clone, Debug)]
 pub struct LedgerOptions {
-    /// The SQLite file. It and its folder are made where they are missing.
-    pub path: PathBuf,
-    /// Waits for the disk at each commit (`synchronous = FULL`), so that a power cut loses nothing either.
+    /// Where it is. A file, and its folder, are made where they are missing.
+    pub store: StoreAddress,
+    /// Waits for the disk at each write, so that a power cut loses nothing either.
     pub fsync_always: bool,
     /// Where days, weeks and months begin at midnight.
     pub time_zone: TimeZone,
@@ -74,48 +81,6 @@ pub struct EnsuredAccount {
     pub has_main_key: bool,
 }
 
-/// Which usage to report.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct UsageFilter {
-    /// Of which account.
-    pub account: String,
-    /// From this day on.
-    pub from: Option<Date>,
-    /// To this day, inclusive.
-    pub to: Option<Date>,
-    /// Of the tokens of this name: it may have been used again after a delete.
-    pub token: Option<String>,
-    /// Of this token alone.
-    pub token_id: Option<TokenId>,
-    /// Of this provider.
-    pub provider: Option<String>,
-    /// Of this feature.
-    pub feature: Option<String>,
-}
-
-/// The usage of one day, token, provider, model and feature.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct UsageRow {
-    /// The day, in the configured time zone.
-    pub day: Date,
-    /// The token's name. It may be deleted.
-    pub token: String,
-    /// Whose prices.
-    pub provider: String,
-    /// The model as priced.
-    pub model: String,
-    /// The feature: `text__chat`.
-    pub feature: String,
-    /// How many requests.
-    pub requests: u64,
-    /// What they cost.
-    pub cost: Usd,
-    /// How many of them were not charged exactly.
-    pub estimated: u64,
-    /// What they consumed.
-    pub usage: Usage,
-}
-
 /// What tests set differently.
 pub(super) struct Tuning {
     pub(super) clock: Arc<Clock>,
@@ -133,44 +98,48 @@ impl Default for Tuning {
 
 impl std::fmt::Debug for Ledger {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        out.debug_struct("Ledger").field("path", &self.0.path).finish_non_exhaustive()
+        on_store!(self, store => out.debug_tuple("Ledger").field(&store.address()).finish())
     }
 }
 
 impl Ledger {
-    /// Opens the ledger: makes the file where it is missing, locks it, takes up what a process before left (live holds with their leases), starts the writer.
+    /// Opens the ledger: takes up what a process before left, and starts what runs beside requests. A file is made where it is missing, and locked.
     ///
     /// # Errors
-    /// [`LedgerError::Locked`] where another process runs on the file, [`LedgerError::Incompatible`] where it is not a ledger of this version.
-    pub fn open(options: LedgerOptions) -> Result<Self, LedgerError> {
+    /// [`LedgerError::Locked`] where another process runs on the file, [`LedgerError::Incompatible`] where it is not a ledger of this version,
+    /// [`LedgerError::Unavailable`] where it cannot be reached.
+    #[allow(clippy::unused_async)]
+    pub async fn open(options: LedgerOptions) -> Result<Self, LedgerError> {
         Self::open_tuned(options, Tuning::default())
     }
 
     pub(super) fn open_tuned(options: LedgerOptions, tuning: Tuning) -> Result<Self, LedgerError> {
-        let settler = Arc::new(Settler::default());
-        let directory = Arc::new(Directory::default());
-        let path = options.path.clone();
-        let settings = Settings {
-            path: options.path,
-            fsync_always: options.fsync_always,
-            zone: options.time_zone,
-            journal_days: options.journal_days,
-            clock: Arc::clone(&tuning.clock),
-            tick: tuning.tick,
-            busy: tuning.busy,
+        let (store, settler) = match options.store {
+            StoreAddress::Sqlite(path) => {
+                let (store, settler) = embedded::Store::open(embedded::Settings {
+                    path,
+                    fsync_always: options.fsync_always,
+                    zone: options.time_zone,
+                    journal_days: options.journal_days,
+                    clock: Arc::clone(&tuning.clock),
+                    tick: tuning.tick,
+                    busy: tuning.busy,
+                })?;
+                (Store::Embedded(store), settler)
+            }
         };
-        let writer = embedded::start(settings, Arc::clone(&directory), Arc::clone(&settler))?;
-        let ledger = Self(Arc::new(Inner { settler, directory, clock: tuning.clock, path, writer }));
+        let ledger = Self(Arc::new(Inner { settler, store }));
         renewer::start(Arc::clone(&ledger.0.settler), options.lease)?;
         Ok(ledger)
     }
 
-    /// Writes what was handed over, ends the writer, frees the lock. Everything asked afterwards is unavailable. May be called again.
+    /// Writes what was handed over, ends what runs beside requests, frees the lock. Everything asked afterwards is unavailable. May be called again.
     pub async fn close(&self) {
         self.0.settler.live().stop();
-        self.0.settler.queue().close();
-        let mut writer = self.0.writer.clone();
-        while writer.changed().await.is_ok() {}
+        on_store!(self, store => {
+            store.stop();
+            store.closed().await;
+        });
     }
 
     /// Whether the ledger answers.
@@ -178,15 +147,19 @@ impl Ledger {
     /// # Errors
     /// When it does not.
     pub async fn ping(&self) -> Result<(), LedgerError> {
-        self.manage(|_, _, _| ()).await
+        on_store!(self, store => store.ping().await)
     }
 
     // -- The road.
 
-    /// The token that a secret opens, unless it was revoked. No trip to the writer; admission looks again.
-    #[must_use]
-    pub fn token_facts(&self, secret: &SecretHash) -> Option<Arc<TokenFacts>> {
-        self.0.directory.token(secret, || self.0.clock.now())
+    /// The token that a secret opens, unless it was revoked. Admission looks again.
+    ///
+    /// # Errors
+    /// When the ledger cannot say.
+    // A file's directory is in memory, a server may have to be asked.
+    #[allow(clippy::unused_async)]
+    pub async fn token_facts(&self, secret: &SecretHash) -> Result<Option<Arc<TokenFacts>>, LedgerError> {
+        on_store!(self, store => Ok(store.token_facts(secret)))
     }
 
     /// Admits a request: one atomic step over every budget above the token. A grant that nobody takes (this future was dropped) voids itself.
@@ -194,10 +167,7 @@ impl Ledger {
     /// # Errors
     /// When the ledger cannot say. Nothing is admitted then.
     pub async fn admit(&self, request: AdmitRequest) -> Result<Admission, LedgerError> {
-        let Some(facts) = self.token_facts(&request.secret).filter(|facts| facts.id == request.token) else { return Ok(Admission::Denied(Denied::Unknown)) };
-        let (reply, answer) = oneshot::channel();
-        self.0.settler.queue().ask(Job::Admit(Admitting { request, facts, reply }))?;
-        answer.await.unwrap_or_else(|_| Err(unanswered()))
+        on_store!(self, store => store.admit(request).await)
     }
 
     // -- Accounts and keys.
@@ -207,15 +177,16 @@ impl Ledger {
     /// # Errors
     /// When the ledger cannot say.
     pub async fn ensure_account(&self, name: &str, main_key: Option<SecretHash>) -> Result<EnsuredAccount, LedgerError> {
-        let name = name.to_owned();
-        let ensured = self.manage(move |state, now, changes| state.ensure_account(now, &name, main_key, changes)).await?;
-        Ok(EnsuredAccount { created: ensured.0, has_main_key: ensured.1 })
+        on_store!(self, store => store.ensure_account(name, main_key).await)
     }
 
-    /// The account that a main key opens. No trip to the writer.
-    #[must_use]
-    pub fn account_of_main_key(&self, secret: &SecretHash) -> Option<Arc<str>> {
-        self.0.directory.account(secret)
+    /// The account that a main key opens.
+    ///
+    /// # Errors
+    /// When the ledger cannot say.
+    #[allow(clippy::unused_async)]
+    pub async fn account_of_main_key(&self, secret: &SecretHash) -> Result<Option<Arc<str>>, LedgerError> {
+        on_store!(self, store => Ok(store.account_of_main_key(secret)))
     }
 
     /// The account's own balance; none where it has no budget.
@@ -223,8 +194,7 @@ impl Ledger {
     /// # Errors
     /// When the ledger cannot say.
     pub async fn credits(&self, account: &str) -> Result<Option<Usd>, LedgerError> {
-        let account = account.to_owned();
-        self.manage(move |state, _, _| state.credits(&account)).await
+        on_store!(self, store => store.credits(account).await)
     }
 
     /// Sets the account's own balance, as an adjustment in the journal. None: no account budget.
@@ -232,8 +202,7 @@ impl Ledger {
     /// # Errors
     /// When the ledger cannot say, or knows no such account.
     pub async fn set_credits(&self, account: &str, balance: Option<Usd>) -> Result<(), LedgerError> {
-        let name = account.to_owned();
-        let known = self.manage(move |state, now, changes| state.set_credits(now, &name, balance, changes)).await?;
+        let known = on_store!(self, store => store.set_credits(account, balance).await)?;
         if known { Ok(()) } else { Err(no_account(account)) }
     }
 
@@ -244,8 +213,7 @@ impl Ledger {
     /// # Errors
     /// Inside, every rule that it breaks; outside, when the ledger cannot say or knows no such account.
     pub async fn create_token(&self, account: &str, token: NewToken, secret: &Secret) -> Result<Result<TokenView, Vec<TokenRuleError>>, LedgerError> {
-        let (name, hash, masked) = (account.to_owned(), secret.hash(), secret.masked());
-        self.manage(move |state, now, changes| state.create_token(now, &name, token, hash, masked, changes)).await?.ok_or_else(|| no_account(account))
+        on_store!(self, store => store.create_token(account, token, secret).await)?.ok_or_else(|| no_account(account))
     }
 
     /// Changes a token, or only tries to. None: no such token.
@@ -259,8 +227,7 @@ impl Ledger {
         patch: TokenPatch,
         dry_run: bool,
     ) -> Result<Option<Result<TokenView, Vec<TokenRuleError>>>, LedgerError> {
-        let (account, name) = (account.to_owned(), name.to_owned());
-        self.manage(move |state, now, changes| state.update_token(now, &account, &name, &patch, dry_run, changes)).await
+        on_store!(self, store => store.update_token(account, name, patch, dry_run).await)
     }
 
     /// Gives a token a new secret; the old one ends with the grace period. None: no such token.
@@ -268,8 +235,7 @@ impl Ledger {
     /// # Errors
     /// When the ledger cannot say.
     pub async fn rotate_token(&self, account: &str, name: &str, secret: &Secret, grace: Duration) -> Result<Option<TokenView>, LedgerError> {
-        let (account, name, secret) = (account.to_owned(), name.to_owned(), (secret.hash(), secret.masked()));
-        self.manage(move |state, now, changes| state.rotate_token(now, &account, &name, secret, grace, changes)).await
+        on_store!(self, store => store.rotate_token(account, name, secret, grace).await)
     }
 
     /// Deletes a token; its requests in flight settle as usual. False: no such token.
@@ -277,8 +243,7 @@ impl Ledger {
     /// # Errors
     /// When the ledger cannot say.
     pub async fn delete_token(&self, account: &str, name: &str) -> Result<bool, LedgerError> {
-        let (account, name) = (account.to_owned(), name.to_owned());
-        self.manage(move |state, now, changes| state.delete_token(now, &account, &name, changes)).await
+        on_store!(self, store => store.delete_token(account, name).await)
     }
 
     /// A token by its name.
@@ -286,16 +251,15 @@ impl Ledger {
     /// # Errors
     /// When the ledger cannot say.
     pub async fn token(&self, account: &str, name: &str) -> Result<Option<TokenView>, LedgerError> {
-        let (account, name) = (account.to_owned(), name.to_owned());
-        self.manage(move |state, now, _| state.view_named(&account, &name, now)).await
+        on_store!(self, store => store.token(account, name).await)
     }
 
-    /// A live token by its id.
+    /// The live token that these facts are about.
     ///
     /// # Errors
     /// When the ledger cannot say.
-    pub async fn token_by_id(&self, id: TokenId) -> Result<Option<TokenView>, LedgerError> {
-        self.manage(move |state, now, _| state.view(id, now)).await
+    pub async fn token_of(&self, facts: &TokenFacts) -> Result<Option<TokenView>, LedgerError> {
+        on_store!(self, store => store.token_of(facts).await)
     }
 
     /// The live tokens of an account, in order of creation.
@@ -305,9 +269,9 @@ impl Ledger {
     pub async fn tokens(&self, account: &str) -> Result<Vec<TokenView>, LedgerError> {
         let mut views = Vec::new();
         loop {
-            let (name, after) = (account.to_owned(), views.last().map_or(TokenId(0), |view: &TokenView| view.id));
-            let some = self.manage(move |state, now, _| state.views_after(&name, after, OBSERVED_AT_ONCE, now)).await?;
-            let last = some.len() < OBSERVED_AT_ONCE;
+            let after = views.last().map_or(TokenId(0), |view: &TokenView| view.id);
+            let some = on_store!(self, store => store.views_after(account, after, TOKENS_AT_ONCE).await)?;
+            let last = some.len() < TOKENS_AT_ONCE;
             views.extend(some);
             if last {
                 return Ok(views);
@@ -317,66 +281,35 @@ impl Ledger {
 
     // -- Reports.
 
-    /// Daily usage, read on a connection and a thread of its own.
+    /// Daily usage.
     ///
     /// # Errors
-    /// When the file cannot be read.
+    /// When it cannot be read.
     pub async fn usage(&self, filter: UsageFilter) -> Result<Vec<UsageRow>, LedgerError> {
-        let (reply, answer) = oneshot::channel();
-        let path = self.0.path.clone();
-        let report = move || drop(reply.send(embedded::usage(&path, &filter)));
-        let spawned = std::thread::Builder::new().name("spendgate-report".to_owned()).spawn(report);
-        spawned.map_err(|error| LedgerError::Unavailable(format!("cannot start a thread: {error}")))?;
-        answer.await.unwrap_or_else(|_| Err(unanswered()))
+        on_store!(self, store => store.usage(filter).await)
     }
 
-    /// Shows every live token, a few hundred at a time so that the writer is never stopped for long. Blocks while it waits for them; where the writer
-    /// does not answer within half a second, it ends early.
-    pub fn observe(&self, visit: &mut dyn FnMut(&TokenView)) {
-        let accounts = self.ask(|state, _| state.accounts().iter().map(|account| account.name.clone()).collect::<Vec<_>>()).unwrap_or_default();
+    /// Shows every live token, a few hundred at a time so that the store is never stopped for long. Where it does not answer within half a second,
+    /// this ends early.
+    pub async fn observe(&self, visit: &mut (dyn FnMut(&TokenView) + Send)) {
+        let Some(accounts) = in_time(async { on_store!(self, store => store.accounts().await) }).await else { return };
         for account in accounts {
             let mut after = TokenId(0);
             loop {
-                let name = account.clone();
-                let Some(views) = self.ask(move |state, now| state.views_after(&name, after, OBSERVED_AT_ONCE, now)) else { return };
+                let Some(views) = in_time(async { on_store!(self, store => store.views_after(&account, after, TOKENS_AT_ONCE).await) }).await else { return };
                 views.iter().for_each(&mut *visit);
                 match views.last() {
-                    Some(last) if views.len() == OBSERVED_AT_ONCE => after = last.id,
+                    Some(last) if views.len() == TOKENS_AT_ONCE => after = last.id,
                     _ => break,
                 }
             }
         }
     }
 
-    /// Ends of requests and other work that wait for the writer.
+    /// Ends of requests that the store has not taken yet.
     #[must_use]
     pub fn pending_settlements(&self) -> usize {
-        self.0.settler.queue().len()
-    }
-
-    /// Asks the writer, and waits without a runtime.
-    fn ask<T: Send + 'static>(&self, read: impl FnOnce(&State, Timestamp) -> T + Send + 'static) -> Option<T> {
-        let (reply, answer) = mpsc::sync_channel(1);
-        let job = move |state: &mut State, now: Timestamp, _: &mut Changes| -> Finish {
-            let value = read(state, now);
-            Box::new(move || drop(reply.try_send(value)))
-        };
-        self.0.settler.queue().ask(Job::Manage(Box::new(job))).ok()?;
-        answer.recv_timeout(OBSERVE_PATIENCE).ok()
-    }
-
-    /// Runs `change` on the state, and answers when what it changed is durable.
-    pub(super) async fn manage<T: Send + 'static>(
-        &self,
-        change: impl FnOnce(&mut State, Timestamp, &mut Changes) -> T + Send + 'static,
-    ) -> Result<T, LedgerError> {
-        let (reply, answer) = oneshot::channel();
-        let job = move |state: &mut State, now: Timestamp, changes: &mut Changes| -> Finish {
-            let value = change(state, now, changes);
-            Box::new(move || drop(reply.send(value)))
-        };
-        self.0.settler.queue().ask(Job::Manage(Box::new(job)))?;
-        answer.await.map_err(|_| unanswered())
+        on_store!(self, store => store.pending_settlements())
     }
 }
 
@@ -384,11 +317,17 @@ fn no_account(name: &str) -> LedgerError {
     LedgerError::Unavailable(format!("there is no account named {name:?}"))
 }
 
+async fn in_time<T>(answer: impl Future<Output = Result<T, LedgerError>>) -> Option<T> {
+    tokio::time::timeout(OBSERVE_PATIENCE, answer).await.ok()?.ok()
+}
+
 impl Drop for Inner {
-    /// The last handle went without closing: the writer still writes what it was given, then ends.
+    /// The last handle went without closing: what was given is still written, then the store ends.
     fn drop(&mut self) {
         self.settler.live().stop();
-        self.settler.queue().close();
+        match &self.store {
+            Store::Embedded(store) => store.stop(),
+        }
     }
 }
 
@@ -397,5 +336,12 @@ impl Ledger {
     /// The way that grants take, for tests that need it with an id of their own.
     pub(super) fn settler(&self) -> &Settler {
         &self.0.settler
+    }
+
+    /// The embedded store.
+    pub(super) fn embedded(&self) -> &embedded::Store {
+        match &self.0.store {
+            Store::Embedded(store) => store,
+        }
     }
 }

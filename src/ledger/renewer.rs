@@ -6,7 +6,6 @@ use std::collections::HashMap;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::embedded::Job;
 use super::settler::Settler;
 use super::types::{HoldId, LedgerError, Renewal};
 use crate::money::Usd;
@@ -81,7 +80,7 @@ pub(super) fn start(settler: Arc<Settler>, lease: Duration) -> Result<(), Ledger
         while settler.live().wait(pause) {
             settler.live().due(Instant::now(), &mut renewals);
             for some in renewals.chunks(HOLDS_A_JOB) {
-                if let Err(error) = settler.queue().hand_over(Job::KeepAlive(some.to_vec())) {
+                if let Err(error) = settler.keep_alive(some.to_vec()) {
                     tracing::warn!(%error, "running requests could not be kept alive");
                 }
             }

@@ -1,21 +1,38 @@
 //! The settler: where a grant goes at its end, whichever way it ends. Handing over never blocks, and what was handed over is written in the end:
-//! the writer tries again until the store took it.
+//! the store tries again until it took it.
 
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tokio::sync::oneshot;
 
-use super::embedded::{Job, Queue};
 use super::renewer::LiveHolds;
 use super::types::{HoldId, LedgerError, Renewal, Renewed, Settled, Settlement};
 
-/// The way from a grant to the writer.
-#[derive(Default)]
+/// Whoever waits for a settlement, if anyone does.
+pub(super) type SettleReply = Option<oneshot::Sender<Result<Settled, LedgerError>>>;
+
+/// What a store does with requests that run or end. Each call hands over and returns: it may come from a panic, or from outside of any runtime.
+/// An error says that the store was closed.
+pub(super) trait Ends: Send + Sync {
+    /// Charges a hold. Never lost.
+    fn settle(&self, settlement: Settlement, reply: SettleReply) -> Result<(), LedgerError>;
+    /// Charges a hold at its amount. Never lost.
+    fn charge_hold(&self, hold: HoldId, reply: SettleReply) -> Result<(), LedgerError>;
+    /// Gives a hold back. Never lost.
+    fn void(&self, hold: HoldId, lease: Duration) -> Result<(), LedgerError>;
+    /// Prolongs or raises a hold.
+    fn renew(&self, renewal: Renewal, reply: oneshot::Sender<Result<Renewed, LedgerError>>) -> Result<(), LedgerError>;
+    /// Prolongs the holds of running requests.
+    fn keep_alive(&self, renewals: Vec<Renewal>) -> Result<(), LedgerError>;
+}
+
+/// The way from a grant to the store.
 pub(crate) struct Settler {
-    queue: Queue,
+    store: Arc<dyn Ends>,
     live: LiveHolds,
 }
 
@@ -34,9 +51,8 @@ enum Ticket {
 // === impl Settler ===
 
 impl Settler {
-    /// Where jobs wait for the writer.
-    pub(super) fn queue(&self) -> &Queue {
-        &self.queue
+    pub(super) fn new(store: Arc<dyn Ends>) -> Self {
+        Self { store, live: LiveHolds::default() }
     }
 
     /// The holds that are kept alive.
@@ -46,47 +62,52 @@ impl Settler {
 
     /// Charges a hold.
     pub(super) fn settle(&self, settlement: Settlement) -> SettleTicket {
-        self.ticket(|reply| Job::Settle(settlement, Some(reply)))
+        ticket(|reply| self.store.settle(settlement, reply))
     }
 
     /// Charges a hold at its amount.
     pub(super) fn charge_hold(&self, hold: HoldId) -> SettleTicket {
-        self.ticket(|reply| Job::ChargeHold(hold, Some(reply)))
-    }
-
-    fn ticket(&self, job: impl FnOnce(oneshot::Sender<Result<Settled, LedgerError>>) -> Job) -> SettleTicket {
-        let (reply, answer) = oneshot::channel();
-        match self.queue.hand_over(job(reply)) {
-            Ok(()) => SettleTicket(Ticket::Waiting(answer)),
-            Err(error) => SettleTicket(Ticket::Known(Err(error))),
-        }
+        ticket(|reply| self.store.charge_hold(hold, reply))
     }
 
     /// Charges a hold at its amount, and nobody waits.
     pub(super) fn charge_dropped(&self, hold: HoldId) {
-        self.hand_over(hold, Job::ChargeHold(hold, None));
+        nobody_waits(hold, self.store.charge_hold(hold, None));
     }
 
     /// Gives a hold back, and nobody waits.
     pub(super) fn void(&self, hold: HoldId, lease: Duration) {
-        self.hand_over(hold, Job::Void(hold, lease));
-    }
-
-    fn hand_over(&self, hold: HoldId, job: Job) {
-        if let Err(error) = self.queue.hand_over(job) {
-            tracing::warn!(%hold, %error, "a request ended after the ledger was closed: its hold is charged when its lease ends");
-        }
+        nobody_waits(hold, self.store.void(hold, lease));
     }
 
     /// Prolongs or raises a hold.
     pub(super) async fn renew(&self, renewal: Renewal) -> Result<Renewed, LedgerError> {
         let (reply, answer) = oneshot::channel();
-        self.queue.ask(Job::Renew(renewal, reply))?;
+        self.store.renew(renewal, reply)?;
         answer.await.unwrap_or_else(|_| Err(unanswered()))
+    }
+
+    /// Prolongs the holds of running requests.
+    pub(super) fn keep_alive(&self, renewals: Vec<Renewal>) -> Result<(), LedgerError> {
+        self.store.keep_alive(renewals)
     }
 }
 
-/// The writer let go of a job without an answer.
+fn ticket(hand_over: impl FnOnce(SettleReply) -> Result<(), LedgerError>) -> SettleTicket {
+    let (reply, answer) = oneshot::channel();
+    match hand_over(Some(reply)) {
+        Ok(()) => SettleTicket(Ticket::Waiting(answer)),
+        Err(error) => SettleTicket(Ticket::Known(Err(error))),
+    }
+}
+
+fn nobody_waits(hold: HoldId, handed_over: Result<(), LedgerError>) {
+    if let Err(error) = handed_over {
+        tracing::warn!(%hold, %error, "a request ended after the ledger was closed: its hold is charged when its lease ends");
+    }
+}
+
+/// The store let go of a job without an answer.
 pub(super) fn unanswered() -> LedgerError {
     LedgerError::Unavailable("the change could not be written".to_owned())
 }

@@ -32,16 +32,18 @@ pub(super) struct Identified {
 pub(super) struct BadCredentials(DefaultKeyedRateLimiter<IpAddr>);
 
 /// Looks the secret up.
-pub(super) fn identify(routed: Routed, ledger: &Ledger, bad: &BadCredentials, address: IpAddr) -> Result<Identified, Box<Refused>> {
+pub(super) async fn identify(routed: Routed, ledger: &Ledger, bad: &BadCredentials, address: IpAddr) -> Result<Identified, Box<Refused>> {
     let api = routed.api;
     let found = credentials(&routed.headers, routed.query.as_deref());
     let secret = match found.as_slice() {
         [] => Err(Refusal::invalid_token()),
-        [one] => known(one, ledger),
+        [one] => known(one, ledger).await,
         _ => Err(Refusal::invalid_request("More than one credential was given; send exactly one.")),
     };
     match secret {
         Ok((facts, secret)) => Ok(Identified { routed, facts, secret }),
+        // The address is not to blame for a ledger that is away.
+        Err(refusal) if refusal == Refusal::ledger_unavailable() => Err(Refused::new(api, refusal)),
         Err(refusal) => Err(Refused::new(api, bad.check(address).err().unwrap_or(refusal))),
     }
 }
@@ -63,12 +65,16 @@ fn credentials<'a>(headers: &'a HeaderMap, query: Option<&'a str>) -> Vec<&'a st
     found
 }
 
-fn known(presented: &str, ledger: &Ledger) -> Result<(Arc<TokenFacts>, SecretHash), Refusal> {
+async fn known(presented: &str, ledger: &Ledger) -> Result<(Arc<TokenFacts>, SecretHash), Refusal> {
     // A main key manages tokens and opens no provider. It is refused like any other string that is no token's secret.
     match Secret::form(presented) {
         SecretForm::WellFormed(SecretKind::Live | SecretKind::Test) => {
             let hash = SecretHash::of(presented);
-            ledger.token_facts(&hash).map(|facts| (facts, hash)).ok_or_else(Refusal::invalid_token)
+            let facts = ledger.token_facts(&hash).await.map_err(|error| {
+                tracing::error!(%error, "the ledger did not answer whose secret it is");
+                Refusal::ledger_unavailable()
+            })?;
+            facts.map(|facts| (facts, hash)).ok_or_else(Refusal::invalid_token)
         }
         SecretForm::WellFormed(SecretKind::Main) | SecretForm::Malformed => Err(Refusal::invalid_token()),
     }

@@ -42,13 +42,13 @@ impl Health {
                 None => text(StatusCode::OK, "ready\n".to_owned()),
                 Some(reason) => text(StatusCode::SERVICE_UNAVAILABLE, format!("not ready: {reason}\n")),
             },
-            "/metrics" => match tokio::task::spawn_blocking(move || self.metrics.expose(&self.ledger)).await {
-                Ok(Ok(exposition)) => {
+            "/metrics" => match self.metrics.expose(&self.ledger).await {
+                Ok(exposition) => {
                     let mut response = text(StatusCode::OK, exposition);
                     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8"));
                     response
                 }
-                _ => text(StatusCode::INTERNAL_SERVER_ERROR, "the metrics could not be written\n".to_owned()),
+                Err(_) => text(StatusCode::INTERNAL_SERVER_ERROR, "the metrics could not be written\n".to_owned()),
             },
             _ => text(StatusCode::NOT_FOUND, format!("no such page\n\n{INDEX}")),
         }

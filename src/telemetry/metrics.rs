@@ -177,27 +177,29 @@ impl Metrics {
     ///
     /// # Errors
     /// When a sample cannot be written; never in practice.
-    pub fn expose(&self, ledger: &Ledger) -> Result<String, prometheus::Error> {
+    pub async fn expose(&self, ledger: &Ledger) -> Result<String, prometheus::Error> {
         let mut live = HashSet::new();
         let mut gauges: [Vec<proto::Metric>; 3] = Default::default();
-        ledger.observe(&mut |token| {
-            let (account, name) = (Box::<str>::from(token.account.as_str()), Box::<str>::from(token.name.as_str()));
-            if gauges[1].len() < self.token_cap {
-                let mut gauge = |index: usize, value: f64| {
-                    if let Some(samples) = gauges.get_mut(index) {
-                        samples.push(metric(&["account", "token"], &[&account, &name], proto::MetricType::GAUGE, value));
+        ledger
+            .observe(&mut |token| {
+                let (account, name) = (Box::<str>::from(token.account.as_str()), Box::<str>::from(token.name.as_str()));
+                if gauges[1].len() < self.token_cap {
+                    let mut gauge = |index: usize, value: f64| {
+                        if let Some(samples) = gauges.get_mut(index) {
+                            samples.push(metric(&["account", "token"], &[&account, &name], proto::MetricType::GAUGE, value));
+                        }
+                    };
+                    if let Some(balance) = token.balance {
+                        gauge(0, dollars(balance));
                     }
-                };
-                if let Some(balance) = token.balance {
-                    gauge(0, dollars(balance));
+                    gauge(1, dollars(token.held));
+                    if let Some(expiry) = token.expire_time {
+                        gauge(2, expiry.as_duration().as_secs_f64());
+                    }
                 }
-                gauge(1, dollars(token.held));
-                if let Some(expiry) = token.expire_time {
-                    gauge(2, expiry.as_duration().as_secs_f64());
-                }
-            }
-            live.insert((account, name));
-        });
+                live.insert((account, name));
+            })
+            .await;
         self.forget_all_but(&live);
         let mut families = vec![
             self.requests.collect(),

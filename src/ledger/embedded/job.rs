@@ -8,16 +8,14 @@ use tokio::sync::oneshot;
 
 use crate::ledger::handle::Admission;
 use crate::ledger::rules::{Changes, State};
-use crate::ledger::types::{AdmitRequest, HoldId, LedgerError, Renewal, Renewed, Settled, Settlement, TokenFacts};
+use crate::ledger::settler::SettleReply;
+use crate::ledger::types::{AdmitRequest, HoldId, LedgerError, Renewal, Renewed, Settlement, TokenFacts};
 
 /// Answers a management job once it is durable.
 pub(crate) type Finish = Box<dyn FnOnce() + Send>;
 
 /// A management job: what it does to the state, and how it is answered.
 pub(crate) type Change = Box<dyn FnOnce(&mut State, Timestamp, &mut Changes) -> Finish + Send>;
-
-/// Whoever waits for a settlement, if anyone does.
-pub(crate) type SettleReply = Option<oneshot::Sender<Result<Settled, LedgerError>>>;
 
 /// A request that waits for admission.
 pub(crate) struct Admitting {

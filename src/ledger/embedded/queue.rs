@@ -4,8 +4,11 @@ use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use tokio::sync::oneshot;
+
 use super::job::Job;
-use crate::ledger::types::LedgerError;
+use crate::ledger::settler::{Ends, SettleReply};
+use crate::ledger::types::{HoldId, LedgerError, Renewal, Renewed, Settlement};
 
 /// How many jobs may wait before admissions are refused. Ends of requests always find room: there are no more of them than there were admissions.
 const ROOM: usize = 16_384;
@@ -100,5 +103,27 @@ impl Queue {
         };
         // Outside the lock: what is dropped may want to hand over something.
         drop(dropped);
+    }
+}
+
+impl Ends for Queue {
+    fn settle(&self, settlement: Settlement, reply: SettleReply) -> Result<(), LedgerError> {
+        self.hand_over(Job::Settle(settlement, reply))
+    }
+
+    fn charge_hold(&self, hold: HoldId, reply: SettleReply) -> Result<(), LedgerError> {
+        self.hand_over(Job::ChargeHold(hold, reply))
+    }
+
+    fn void(&self, hold: HoldId, lease: Duration) -> Result<(), LedgerError> {
+        self.hand_over(Job::Void(hold, lease))
+    }
+
+    fn renew(&self, renewal: Renewal, reply: oneshot::Sender<Result<Renewed, LedgerError>>) -> Result<(), LedgerError> {
+        self.ask(Job::Renew(renewal, reply))
+    }
+
+    fn keep_alive(&self, renewals: Vec<Renewal>) -> Result<(), LedgerError> {
+        self.hand_over(Job::KeepAlive(renewals))
     }
 }

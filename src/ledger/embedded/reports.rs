@@ -9,7 +9,7 @@ use rusqlite::{Connection, OpenFlags, Row, params};
 
 use super::codec::{count, uncount, value};
 use super::schema::{fault, unit_column};
-use crate::ledger::handle::{UsageFilter, UsageRow};
+use crate::ledger::report::{UsageFilter, UsageRow};
 use crate::ledger::types::LedgerError;
 use crate::prices::{Unit, Usage};
 

@@ -1,8 +1,8 @@
 //! The embedded ledger on real files: the scripts of the rules with the file reopened in between (`scripts.rs`), many at once on one budget (`crowd.rs`),
-//! killed processes (`killed.rs`), failing commits, locks, foreign files, trimming (`file.rs`), and what becomes of grants (`grants.rs`).
+//! killed processes (`killed.rs`), failing commits, locks, foreign files, trimming (`files.rs`), and what becomes of grants (`grants.rs`).
 
 mod crowd;
-mod file;
+mod files;
 mod grants;
 mod killed;
 mod scripts;
@@ -17,7 +17,7 @@ use jiff::tz::TimeZone;
 use super::clock::Clock;
 use crate::ledger::handle::Tuning;
 use crate::ledger::rules::tests::script::{ACCOUNT, usd};
-use crate::ledger::{Admission, AdmitRequest, ChargeLabel, Denied, Grant, HoldId, Ledger, LedgerOptions};
+use crate::ledger::{Admission, AdmitRequest, ChargeLabel, Denied, Grant, HoldId, Ledger, LedgerOptions, StoreAddress};
 use crate::tokens::{NewToken, Secret, SecretKind, TokenKind, TokenView};
 
 const LEASE: Duration = Duration::from_secs(60);
@@ -27,7 +27,19 @@ fn start() -> Timestamp {
 }
 
 fn options(folder: &Path) -> LedgerOptions {
-    LedgerOptions { path: folder.join("deep/er/ledger.db"), fsync_always: false, time_zone: TimeZone::UTC, journal_days: 400, lease: LEASE }
+    LedgerOptions {
+        store: StoreAddress::Sqlite(folder.join("deep/er/ledger.db")),
+        fsync_always: false,
+        time_zone: TimeZone::UTC,
+        journal_days: 400,
+        lease: LEASE,
+    }
+}
+
+/// The file of a ledger.
+fn file(options: &LedgerOptions) -> &Path {
+    let StoreAddress::Sqlite(path) = &options.store;
+    path
 }
 
 /// A ledger that expires nothing by itself: time stands still.

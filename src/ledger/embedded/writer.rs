@@ -19,6 +19,7 @@ use super::directory::Directory;
 use super::job::{Admitting, Finish, Job};
 use super::load::{Loaded, load};
 use super::lock::{Lock, lock};
+use super::queue::Queue;
 use super::save::save;
 use super::schema::{fault, prepare};
 use super::trim::trim;
@@ -59,7 +60,7 @@ pub(crate) struct Settings {
 }
 
 /// Opens the file, reads it, and starts the writer. The receiver ends when the writer has ended and the lock is free.
-pub(crate) fn start(settings: Settings, directory: Arc<Directory>, settler: Arc<Settler>) -> Result<watch::Receiver<()>, LedgerError> {
+pub(crate) fn start(settings: Settings, directory: Arc<Directory>, queue: Arc<Queue>, settler: Arc<Settler>) -> Result<watch::Receiver<()>, LedgerError> {
     if let Some(folder) = settings.path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
         std::fs::create_dir_all(folder).map_err(|error| LedgerError::Unavailable(format!("cannot create the folder {}: {error}", folder.display())))?;
     }
@@ -88,6 +89,7 @@ pub(crate) fn start(settings: Settings, directory: Arc<Directory>, settler: Arc<
         checkpointer: Some(checkpointer),
         settings,
         directory,
+        queue,
         settler,
     };
     let spawned = std::thread::Builder::new().name("spendgate-ledger".to_owned()).spawn(move || run_to_the_end(writer, lock, ended));
@@ -110,16 +112,16 @@ fn connect(settings: &Settings) -> Result<Connection, LedgerError> {
 }
 
 /// Takes no more jobs however the writer ends, so that nobody waits for an answer that cannot come.
-struct Closing(Arc<Settler>);
+struct Closing(Arc<Queue>);
 
 impl Drop for Closing {
     fn drop(&mut self) {
-        self.0.queue().abandon();
+        self.0.abandon();
     }
 }
 
 fn run_to_the_end(mut writer: Writer, lock: Lock, ended: watch::Sender<()>) {
-    let closing = Closing(Arc::clone(&writer.settler));
+    let closing = Closing(Arc::clone(&writer.queue));
     writer.run();
     drop(writer);
     drop(closing);
@@ -151,6 +153,7 @@ struct Writer {
     next_trim: Instant,
     more_due: bool,
     directory: Arc<Directory>,
+    queue: Arc<Queue>,
     settler: Arc<Settler>,
 }
 
@@ -162,7 +165,7 @@ impl Writer {
         loop {
             let patience = if self.more_due || !self.carried.is_empty() { Duration::ZERO } else { self.settings.tick };
             self.jobs.extend(self.carried.drain(..));
-            let open = self.settler.queue().drain(&mut self.jobs, BATCH, patience);
+            let open = self.queue.drain(&mut self.jobs, BATCH, patience);
             self.batch();
             self.trim();
             if open {

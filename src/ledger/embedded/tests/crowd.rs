@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use super::{admit, audited, figures, open, options, start, token};
+use super::{admit, audited, figures, file, open, options, start, token};
 use crate::ledger::embedded::clock::Clock;
 use crate::ledger::rules::tests::script::{label, usd};
 use crate::ledger::{Certainty, Denied};
@@ -41,7 +41,7 @@ async fn exactly_as_many_are_admitted_as_the_budget_reaches_for() {
     assert_eq!((served.load(Ordering::SeqCst), refused.load(Ordering::SeqCst)), (100, 400));
     assert_eq!(figures(&ledger, "crowd").await, (Some(0), 0, 1_000));
     ledger.close().await;
-    assert_eq!(audited(&options.path).live_holds, 0);
+    assert_eq!(audited(file(&options)).live_holds, 0);
 }
 
 /// What is held and given back serves others: with real costs below the holds, all the money is spent in the end.
@@ -82,5 +82,5 @@ async fn money_that_is_given_back_is_never_refused() {
     assert_eq!((balance, held, recorded), (Some(1_000 - spent), 0, spent));
     assert!(balance < Some(100));
     ledger.close().await;
-    audited(&options.path);
+    audited(file(&options));
 }

@@ -4,12 +4,12 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use super::{LEASE, admit, audited, figures, open, options, request, start, token};
+use super::{LEASE, admit, audited, figures, file, open, options, request, start, token};
 use crate::ledger::embedded::clock::Clock;
 use crate::ledger::rules::tests::script::{ACCOUNT, label, usd};
 use crate::ledger::{Admission, AdmitRequest, Certainty, Denied, Ledger, LedgerOptions, Renewed, Settled, UsageFilter};
 use crate::prices::{Unit, Usage};
-use crate::tokens::{NewToken, Secret, SecretKind, TokenKind, TokenPatch};
+use crate::tokens::{NewToken, Secret, SecretHash, SecretKind, TokenKind, TokenPatch};
 
 #[tokio::test]
 async fn a_dropped_grant_is_given_back_or_charged() {
@@ -37,7 +37,7 @@ async fn a_dropped_grant_is_given_back_or_charged() {
     ledger.close().await;
     ledger.close().await;
     assert!(ledger.ping().await.is_err() && ledger.admit(request(&view, &secret, 1, 1)).await.is_err());
-    audited(&options.path);
+    audited(file(&options));
     let ledger = open(options, &Arc::new(Clock::manual(start())));
     assert_eq!(figures(&ledger, "a").await, (Some(830), 0, 170));
     let rows = ledger.usage(UsageFilter { account: ACCOUNT.into(), feature: Some("f".into()), ..UsageFilter::default() }).await.unwrap();
@@ -97,7 +97,7 @@ async fn live_grants_are_kept_alive_and_forgotten_ones_expire() {
     let rows = ledger.usage(UsageFilter { account: ACCOUNT.into(), ..UsageFilter::default() }).await.unwrap();
     assert_eq!(rows.iter().map(|row| (row.requests, row.estimated)).collect::<Vec<_>>(), [(1, 1), (1, 0)]);
     ledger.close().await;
-    audited(&options.path);
+    audited(file(&options));
 }
 
 #[tokio::test]
@@ -124,25 +124,28 @@ async fn secrets_are_told_without_the_writer_and_revoked_at_once() {
     let key = Secret::generate(SecretKind::Main).unwrap().hash();
     assert!(!ledger.ensure_account(ACCOUNT, None).await.unwrap().has_main_key);
     assert!(ledger.ensure_account(ACCOUNT, Some(key)).await.unwrap().has_main_key);
-    assert_eq!(ledger.account_of_main_key(&key).as_deref(), Some(ACCOUNT));
+    let account = async |key: &SecretHash| ledger.account_of_main_key(key).await.unwrap();
+    assert_eq!(account(&key).await.as_deref(), Some(ACCOUNT));
     let newer = Secret::generate(SecretKind::Main).unwrap().hash();
     assert!(!ledger.ensure_account(ACCOUNT, Some(newer)).await.unwrap().created);
-    assert_eq!((ledger.account_of_main_key(&key), ledger.account_of_main_key(&newer).as_deref()), (None, Some(ACCOUNT)));
+    assert_eq!((account(&key).await, account(&newer).await.as_deref()), (None, Some(ACCOUNT)));
 
     let (view, old) = token(&ledger, "a", None).await;
-    assert_eq!(ledger.token_facts(&old.hash()).unwrap().name, "a");
+    let facts = async |secret: &Secret| ledger.token_facts(&secret.hash()).await.unwrap();
+    assert_eq!(facts(&old).await.unwrap().name, "a");
     let new = Secret::generate(SecretKind::Live).unwrap();
     ledger.rotate_token(ACCOUNT, "a", &new, Duration::from_secs(10)).await.unwrap().unwrap();
-    assert!(ledger.token_facts(&old.hash()).is_some() && ledger.token_facts(&new.hash()).is_some());
+    assert!(facts(&old).await.is_some() && facts(&new).await.is_some());
     clock.set(start() + Duration::from_secs(10));
-    assert!(ledger.token_facts(&old.hash()).is_none());
+    assert!(facts(&old).await.is_none());
     assert_eq!(admit(&ledger, &view, &old, 1).await.unwrap_err(), Denied::Unknown);
     let expiry = TokenPatch { expire_time: Some(Some(start() + LEASE)), ..TokenPatch::default() };
     ledger.update_token(ACCOUNT, "a", expiry, false).await.unwrap().unwrap().unwrap();
-    assert_eq!(ledger.token_facts(&new.hash()).unwrap().expire_time, Some(start() + LEASE));
+    let known = facts(&new).await.unwrap();
+    assert_eq!(known.expire_time, Some(start() + LEASE));
     let grant = admit(&ledger, &view, &new, 1).await.unwrap();
     assert!(ledger.delete_token(ACCOUNT, "a").await.unwrap() && !ledger.delete_token(ACCOUNT, "a").await.unwrap());
-    assert!(ledger.token_facts(&new.hash()).is_none() && ledger.token_by_id(view.id).await.unwrap().is_none());
+    assert!(facts(&new).await.is_none() && ledger.token_of(&known).await.unwrap().is_none());
     assert_eq!(admit(&ledger, &view, &new, 1).await.unwrap_err(), Denied::Unknown);
     // What was under way is settled as usual.
     assert!(grant.settle(usd(40), Certainty::Exact, Usage::default(), label("f"), "v").await.unwrap().charged);
@@ -158,7 +161,7 @@ async fn every_token_is_observed() {
         token(&ledger, &format!("t{number}"), Some(number)).await;
     }
     let mut seen = Vec::new();
-    ledger.observe(&mut |view| seen.push(view.name.clone()));
+    ledger.observe(&mut |view| seen.push(view.name.clone())).await;
     assert_eq!(seen, (0..1_100).map(|number| format!("t{number}")).collect::<Vec<_>>());
     assert_eq!(ledger.tokens(ACCOUNT).await.unwrap().len(), 1_100);
 }

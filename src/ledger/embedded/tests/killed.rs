@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{LEASE, admit, audited, figures, open, options, start, token};
+use super::{LEASE, admit, audited, figures, file, open, options, start, token};
 use crate::ledger::embedded::clock::Clock;
 use crate::ledger::rules::tests::script::{ACCOUNT, label, usd};
 use crate::ledger::{Certainty, UsageFilter};
@@ -84,7 +84,7 @@ fn a_killed_process_loses_no_charge_and_leaks_no_hold() {
         child.wait().unwrap();
         // What the pipe still holds was seen by the client too.
         seen += lines.map_while(Result::ok).filter(|line| line.starts_with("charged ") && line.len() == 44).count();
-        audited(&options.path);
+        audited(file(&options));
     }
     let ledger = open(options.clone(), &clock);
     runtime.block_on(async {
@@ -93,11 +93,11 @@ fn a_killed_process_loses_no_charge_and_leaks_no_hold() {
         assert_eq!((balance, spent % 7, held % 10), (Some(1_000_000_000 - spent), 0, 0));
         // What was in flight when it died is charged when its lease ends.
         clock.set(start() + LEASE);
-        ledger.manage(|state, now, changes| while state.sweep(now, 256, changes) {}).await.unwrap();
+        ledger.embedded().manage(|state, now, changes| while state.sweep(now, 256, changes) {}).await.unwrap();
         assert_eq!(figures(&ledger, "a").await, (Some(1_000_000_000 - spent - held), 0, spent + held));
         let rows = ledger.usage(UsageFilter { account: ACCOUNT.into(), ..UsageFilter::default() }).await.unwrap();
         assert_eq!(rows.iter().map(|row| row.estimated).sum::<u64>(), u64::try_from(held / 10).unwrap());
         ledger.close().await;
     });
-    audited(&options.path);
+    audited(file(&options));
 }

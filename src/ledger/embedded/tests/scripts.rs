@@ -1,18 +1,18 @@
 //! The same sequences as the rules, against a file that is closed and opened again in between, or copied from under a running ledger as a crash would leave it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use jiff::Timestamp;
 use proptest::prelude::*;
 use tokio::runtime::Runtime;
 
-use super::{audited, open, options};
+use super::{audited, file, open, options};
 use crate::ledger::embedded::clock::Clock;
 use crate::ledger::rules::AdmitReply;
 use crate::ledger::rules::tests::model::compare;
 use crate::ledger::rules::tests::script::{ACCOUNT, Action, Figures, Player, Reply, Subject, script};
-use crate::ledger::{Admission, Ledger, LedgerOptions, UsageFilter};
+use crate::ledger::{Admission, Ledger, LedgerOptions, StoreAddress, UsageFilter};
 use crate::tokens::TokenKind;
 
 struct Embedded {
@@ -40,13 +40,14 @@ impl Embedded {
         self.openings += 1;
         if self.openings.is_multiple_of(2) {
             let copy = self.folder.path().join(format!("copy-{}.db", self.openings));
-            let with = |path: &PathBuf, end: &str| PathBuf::from(format!("{}{end}", path.display()));
+            let with = |path: &Path, end: &str| PathBuf::from(format!("{}{end}", path.display()));
             for end in ["", "-wal"] {
-                std::fs::copy(with(&self.options.path, end), with(&copy, end)).unwrap();
+                std::fs::copy(with(file(&self.options), end), with(&copy, end)).unwrap();
             }
-            let old = std::mem::replace(&mut self.ledger, open(LedgerOptions { path: copy.clone(), ..self.options.clone() }, &self.clock));
+            let old =
+                std::mem::replace(&mut self.ledger, open(LedgerOptions { store: StoreAddress::Sqlite(copy.clone()), ..self.options.clone() }, &self.clock));
             self.runtime.block_on(old.close());
-            self.options.path = copy;
+            self.options.store = StoreAddress::Sqlite(copy);
         } else {
             self.runtime.block_on(self.ledger.close());
             self.ledger = open(self.options.clone(), &self.clock);
@@ -54,14 +55,14 @@ impl Embedded {
     }
 
     fn sweep(&self) {
-        self.runtime.block_on(self.ledger.manage(|state, now, changes| while state.sweep(now, 3, changes) {})).unwrap();
+        self.runtime.block_on(self.ledger.embedded().manage(|state, now, changes| while state.sweep(now, 3, changes) {})).unwrap();
     }
 
     fn check_the_end(&mut self) {
         let rows = self.runtime.block_on(self.ledger.usage(UsageFilter { account: ACCOUNT.into(), ..UsageFilter::default() })).unwrap();
         assert!(rows.iter().all(|row| !row.cost.is_negative() && row.estimated <= row.requests), "a correction takes away no more than what was there");
         self.runtime.block_on(self.ledger.close());
-        audited(&self.options.path);
+        audited(file(&self.options));
     }
 }
 

@@ -5,21 +5,22 @@ use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
 
-use super::{admit, audited, figures, open, options, request, start, token};
+use super::{admit, audited, figures, file, open, options, request, start, token};
 use crate::ledger::embedded::clock::Clock;
+use crate::ledger::handle::Tuning;
 use crate::ledger::rules::tests::script::{ACCOUNT, label, usd};
-use crate::ledger::{Certainty, Ledger, LedgerError, LedgerOptions, UsageFilter, audit};
+use crate::ledger::{Certainty, Ledger, LedgerError, LedgerOptions, StoreAddress, UsageFilter, audit};
 use crate::prices::Usage;
 
 #[tokio::test]
 async fn a_second_process_is_refused_until_the_first_is_closed() {
     let folder = tempfile::tempdir().unwrap();
     let options = options(folder.path());
-    let ledger = Ledger::open(options.clone()).unwrap();
-    let Err(LedgerError::Locked(message)) = Ledger::open(options.clone()) else { panic!("two ledgers on one file") };
+    let ledger = Ledger::open(options.clone()).await.unwrap();
+    let Err(LedgerError::Locked(message)) = Ledger::open(options.clone()).await else { panic!("two ledgers on one file") };
     assert!(message.contains("ledger.db.lock") && message.contains("SPENDGATE_STORE"), "{message}");
     ledger.close().await;
-    Ledger::open(options).unwrap().close().await;
+    Ledger::open(options).await.unwrap().close().await;
 }
 
 #[test]
@@ -27,7 +28,11 @@ fn foreign_files_are_refused_and_left_alone() {
     let folder = tempfile::tempdir().unwrap();
     let refused = |path: &std::path::Path| {
         let before = std::fs::read(path).unwrap();
-        let Err(LedgerError::Incompatible(message)) = Ledger::open(LedgerOptions { path: path.into(), ..options(folder.path()) }) else { panic!("taken") };
+        let Err(LedgerError::Incompatible(message)) =
+            Ledger::open_tuned(LedgerOptions { store: StoreAddress::Sqlite(path.into()), ..options(folder.path()) }, Tuning::default())
+        else {
+            panic!("taken")
+        };
         assert!(before == std::fs::read(path).unwrap(), "the file is as it was");
         message
     };
@@ -52,7 +57,7 @@ async fn a_failed_commit_admits_nobody_and_loses_no_settlement() {
     let grant = admit(&ledger, &view, &secret, 100).await.unwrap();
     let dropped = admit(&ledger, &view, &secret, 100).await.unwrap();
     // Somebody else writes to the file, for longer than the ledger waits.
-    let other = Connection::open(&options.path).unwrap();
+    let other = Connection::open(file(&options)).unwrap();
     other.execute_batch("BEGIN IMMEDIATE").unwrap();
     let mut ticket = grant.settle(usd(30), Certainty::Exact, Usage::default(), label("f"), "v");
     drop(dropped);
@@ -65,7 +70,7 @@ async fn a_failed_commit_admits_nobody_and_loses_no_settlement() {
     assert_eq!(figures(&ledger, "a").await, (Some(970), 0, 30));
     assert_eq!(ledger.credits(ACCOUNT).await.unwrap(), None);
     ledger.close().await;
-    audited(&options.path);
+    audited(file(&options));
 }
 
 #[tokio::test]
@@ -83,11 +88,11 @@ async fn a_trimmed_journal_still_audits() {
         }
     }
     ledger.close().await;
-    assert_eq!(audited(&options.path).journal_entries, 2 + 2_400);
+    assert_eq!(audited(file(&options)).journal_entries, 2 + 2_400);
     // Trimming begins with the first batch, and goes on.
     let ledger = open(options.clone(), &clock);
     let deadline = Instant::now() + Duration::from_secs(10);
-    while audited(&options.path).journal_entries > 31 * 60 {
+    while audited(file(&options)).journal_entries > 31 * 60 {
         assert!(Instant::now() < deadline, "the journal is not trimmed");
         ledger.ping().await.unwrap();
         tokio::time::sleep(Duration::from_millis(20)).await;
@@ -102,7 +107,7 @@ async fn a_trimmed_journal_still_audits() {
     });
     assert_eq!(days.await.unwrap().iter().map(|row| row.requests).sum::<u64>(), 120);
     ledger.close().await;
-    audited(&options.path);
+    audited(file(&options));
 }
 
 #[tokio::test]
@@ -114,15 +119,15 @@ async fn the_audit_names_what_was_tampered_with() {
     admit(&ledger, &view, &secret, 10).await.unwrap().settle(usd(7), Certainty::Exact, Usage::default(), label("f"), "v").await.unwrap();
     let live = admit(&ledger, &view, &secret, 10).await.unwrap();
     // While the gateway runs, the audit agrees.
-    assert_eq!(audited(&options.path).live_holds, 1);
+    assert_eq!(audited(file(&options)).live_holds, 1);
     live.crash();
     ledger.close().await;
     let tampered = |sql: &str| {
-        let connection = Connection::open(&options.path).unwrap();
+        let connection = Connection::open(file(&options)).unwrap();
         connection.execute_batch(&format!("SAVEPOINT before; {sql}")).unwrap();
         connection.execute_batch("RELEASE before").unwrap();
         drop(connection);
-        audit(&options.path).unwrap().differences.into_iter().map(|difference| difference.what).collect::<Vec<_>>()
+        audit(file(&options)).unwrap().differences.into_iter().map(|difference| difference.what).collect::<Vec<_>>()
     };
     assert_eq!(tampered("UPDATE tokens SET balance_nanos = balance_nanos + 1"), ["balance"]);
     assert_eq!(tampered("UPDATE tokens SET balance_nanos = balance_nanos - 1, held_nanos = 0"), ["held"]);
@@ -159,7 +164,7 @@ fn many_tokens_open_fast() {
     let ledger = open(options.clone(), &Arc::new(Clock::manual(start())));
     runtime.block_on(token(&ledger, "a", Some(5)));
     runtime.block_on(ledger.close());
-    Connection::open(&options.path)
+    Connection::open(file(&options))
         .unwrap()
         .execute_batch(
             "WITH RECURSIVE n (i) AS (SELECT 2 UNION ALL SELECT i + 1 FROM n WHERE i < 100000)
