@@ -1,5 +1,6 @@
-//! Measures the whole gateway against a bare hyper pass-through on the same machine, with the same load: CPU time a request (user and
-//! system of the proxy process), p50 and p99 at a fixed rate, saturated throughput, CPU a streamed chunk, peak memory.
+//! Measures the whole gateway, on SQLite and on Redis, against a bare hyper pass-through on the same machine, with the same load: CPU time a
+//! request (user and system of the proxy process), p50 and p99 at a fixed rate, saturated throughput, CPU a streamed chunk, peak memory, and
+//! Redis' own CPU time a request. The gateway on Redis is compared with a bare pass-through that makes one EVALSHA.
 //!
 //! `cargo bench --bench load`. The stand-in provider and the load generator live in this process, pinned to the second core; the proxy under
 //! test has the first one to itself. Several runs in turn, medians with their spread, and the ratios, which are what to read: two
@@ -43,10 +44,10 @@ struct Plan {
 
 fn main() -> anyhow::Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    if let [role, listen, upstream] = arguments.as_slice()
+    if let [role, listen, upstream, store @ ..] = arguments.as_slice()
         && role == bare_proxy::ROLE
     {
-        return bare_proxy::run(listen, upstream);
+        return bare_proxy::run(listen, upstream, store.first().map(String::as_str));
     }
     // `cargo test --all-targets` runs benches too, and wants no figures.
     if !arguments.iter().any(|argument| argument == "--bench") {
@@ -66,8 +67,8 @@ fn main() -> anyhow::Result<()> {
     let mut report = Report::new(pinned, CONNECTIONS, RATE);
     report.direct(runtime.block_on(generator::paced(provider.address, &Load::chat(None), RATE, plan.paced))?);
     for number in 1..=plan.runs {
-        // In turn, so that what slows the machine down for a while slows both.
-        for start in [subject::bare, subject::gateway] {
+        // In turn, so that what slows the machine down for a while slows all.
+        for start in [subject::bare, subject::gateway, subject::bare_with_redis, subject::gateway_on_redis] {
             let subject = start(provider.address)?;
             let run = runtime.block_on(measure(&subject, &plan)).with_context(|| format!("run {number} of {}", subject.name))?;
             eprintln!("run {number} of {}: {} {:.1} us a request", plan.runs, subject.name, run.cpu_saturated_us);
@@ -87,9 +88,9 @@ async fn measure(subject: &Subject, plan: &Plan) -> anyhow::Result<Run> {
     let stream = Load::stream(subject.secret.as_deref());
     generator::saturate(subject.address, &chat, CONNECTIONS, plan.warm_up).await?;
 
-    let before = subject.cpu()?;
+    let (before, store_before) = (subject.cpu()?, subject.store_cpu()?);
     let saturated = generator::saturate(subject.address, &chat, CONNECTIONS, plan.saturated).await?;
-    let cpu_saturated = subject.cpu()? - before;
+    let (cpu_saturated, store_cpu) = (subject.cpu()? - before, subject.store_cpu()? - store_before);
 
     let before = subject.cpu()?;
     let paced = generator::paced(subject.address, &chat, RATE, plan.paced).await?;
@@ -103,6 +104,7 @@ async fn measure(subject: &Subject, plan: &Plan) -> anyhow::Result<Run> {
     Ok(Run {
         cpu_saturated_us: micros(cpu_saturated, saturated.answers),
         requests_per_second: saturated.answers as f64 / saturated.time.as_secs_f64(),
+        store_us: micros(store_cpu, saturated.answers),
         cpu_paced_us: micros(cpu_paced, paced.answers),
         p50_us: paced.percentile(50),
         p99_us: paced.percentile(99),

@@ -1,4 +1,4 @@
-//! The ledger: who may spend how much. [`rules`] is the specification, pure; the embedded store keeps it in SQLite.
+//! The ledger: who may spend how much. [`rules`] is the specification, pure; the embedded store keeps it in SQLite, the shared one runs it as scripts in Redis.
 //!
 //! A request is admitted (money is held), then settled, voided or, when nobody says how it ended, expired. See [`Grant`].
 
@@ -7,6 +7,11 @@ mod audit;
 mod embedded;
 mod grant;
 mod handle;
+mod lock;
+#[allow(dead_code, unused_imports)] // Figures that tests read, and what an import will use.
+mod outbox;
+#[allow(dead_code, unused_imports)]
+mod redis;
 mod renewer;
 mod report;
 pub mod rules;
@@ -17,6 +22,7 @@ pub use address::StoreAddress;
 pub use audit::{AuditDifference, AuditReport, audit};
 pub use grant::Grant;
 pub use handle::{Admission, EnsuredAccount, Ledger, LedgerOptions};
+pub use redis::RedisAddress;
 pub use report::{UsageFilter, UsageRow};
 pub use settler::SettleTicket;
 pub use types::*;

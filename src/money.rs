@@ -31,8 +31,8 @@ pub enum MoneyError {
 impl Usd {
     /// Nothing.
     pub const ZERO: Self = Self(0);
-    /// The largest amount the ledger counts: 2^53 nano-dollars, so that every store can hold it exactly.
-    pub const MAX: Self = Self(1 << 53);
+    /// The largest amount the ledger counts: 2^53 - 1 nano-dollars, so that every store can hold it exactly, and see in a double when a sum is beyond it.
+    pub const MAX: Self = Self((1 << 53) - 1);
 
     /// An amount of `nanos` nano-dollars.
     ///

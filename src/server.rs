@@ -75,6 +75,9 @@ impl Server {
             time_zone: settings.time_zone.clone(),
             journal_days: settings.journal_days,
             lease: settings.lease,
+            outbox: settings.outbox.clone(),
+            timeout: settings.ledger_timeout,
+            replicas: settings.redis_wait,
         })
         .await
         .map_err(anyhow::Error::from)?;

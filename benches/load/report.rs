@@ -12,6 +12,8 @@ use crate::generator::Outcome;
 pub(crate) struct Run {
     pub(crate) cpu_saturated_us: f64,
     pub(crate) requests_per_second: f64,
+    /// Of the Redis behind the proxy.
+    pub(crate) store_us: f64,
     pub(crate) cpu_paced_us: f64,
     pub(crate) p50_us: f64,
     pub(crate) p99_us: f64,
@@ -31,9 +33,13 @@ pub(crate) struct Report {
 /// A figure by name.
 type Figure = (&'static str, fn(&Run) -> f64);
 
-const FIGURES: [Figure; 7] = [
+/// What is compared, each with its yardstick.
+const PAIRS: [(&str, &str); 2] = [("bare hyper", "spendgate"), ("bare hyper, EVALSHA", "spendgate, Redis")];
+
+const FIGURES: [Figure; 8] = [
     ("CPU us a request, saturated", |run| run.cpu_saturated_us),
     ("requests a second, saturated", |run| run.requests_per_second),
+    ("Redis' CPU us a request, saturated", |run| run.store_us),
     ("CPU us a request, paced", |run| run.cpu_paced_us),
     ("p50 us, paced", |run| run.p50_us),
     ("p99 us, paced", |run| run.p99_us),
@@ -71,13 +77,23 @@ impl Report {
         Spread { median: at(values.len() / 2), least: at(0), most: at(values.len().saturating_sub(1)) }
     }
 
+    /// How often each was measured.
+    fn times(&self) -> usize {
+        self.runs.len() / (2 * PAIRS.len())
+    }
+
     pub(crate) fn print(&self) {
         let mut table = Table::new();
         table.load_style(comfy_table::presets::ASCII_MARKDOWN);
-        table.set_header(["", "bare hyper", "spendgate", "ratio"]);
+        table.set_header(std::iter::once("").chain(PAIRS.into_iter().flat_map(|(bare, ours)| [bare, ours, "ratio"])));
         for (name, figure) in FIGURES {
-            let (bare, ours) = (self.spread("bare hyper", figure), self.spread("spendgate", figure));
-            table.add_row([name.to_owned(), bare.show(), ours.show(), format!("{:.2}", ours.median / bare.median)]);
+            let mut row = vec![name.to_owned()];
+            for (bare, ours) in PAIRS {
+                let (bare, ours) = (self.spread(bare, figure), self.spread(ours, figure));
+                let ratio = if bare.median > 0.0 { format!("{:.2}", ours.median / bare.median) } else { String::new() };
+                row.extend([bare.show(), ours.show(), ratio]);
+            }
+            table.add_row(row);
         }
         for column in table.column_iter_mut().skip(1) {
             column.set_cell_alignment(CellAlignment::Right);
@@ -86,7 +102,7 @@ impl Report {
         let (p50, p99) = self.direct.unwrap_or_default();
         println!(
             "median (least to most) of {} runs; 500 B chats, 1 kB answers; saturated: {} connections; paced: {} requests a second",
-            self.runs.len() / 2,
+            self.times(),
             self.connections,
             self.rate
         );
@@ -110,8 +126,9 @@ impl Report {
         };
         let (p50, p99) = self.direct.unwrap_or_default();
         let report = json!({
-            "runs": self.runs.len() / 2, "pinned": self.pinned, "connections": self.connections, "rate": self.rate,
-            "direct": {"p50 us": p50, "p99 us": p99}, "bare hyper": subject("bare hyper"), "spendgate": subject("spendgate"),
+            "runs": self.times(), "pinned": self.pinned, "connections": self.connections, "rate": self.rate,
+            "direct": {"p50 us": p50, "p99 us": p99},
+            "subjects": PAIRS.into_iter().flat_map(|(bare, ours)| [bare, ours]).map(|name| (name.to_owned(), subject(name))).collect::<serde_json::Map<_, _>>(),
         });
         let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("target/load.json");
         std::fs::write(&path, serde_json::to_string_pretty(&report)?)?;

@@ -29,6 +29,8 @@ pub(crate) struct Subject {
     /// What a client presents, where the proxy asks for anything.
     pub(crate) secret: Option<String>,
     child: Child,
+    /// The Redis behind it.
+    store: Option<Child>,
     /// Lives as long as its process.
     _folder: Option<TempDir>,
 }
@@ -54,17 +56,53 @@ fn start(program: &PathBuf, prepare: impl Fn(&mut Command)) -> anyhow::Result<Ch
 
 /// The bare proxy: this program again.
 pub(crate) fn bare(provider: SocketAddr) -> anyhow::Result<Subject> {
+    bare_proxy("bare hyper", provider, None)
+}
+
+/// The bare proxy that asks a Redis first.
+pub(crate) fn bare_with_redis(provider: SocketAddr) -> anyhow::Result<Subject> {
+    bare_proxy("bare hyper, EVALSHA", provider, Some(redis()?))
+}
+
+fn bare_proxy(name: &'static str, provider: SocketAddr, redis: Option<(Child, SocketAddr)>) -> anyhow::Result<Subject> {
     let address = free_address()?;
     let child = start(&std::env::current_exe()?, |command| {
         command.args([bare_proxy::ROLE, &address.to_string(), &provider.to_string()]);
+        if let Some((_, redis)) = &redis {
+            command.arg(redis.to_string());
+        }
     })?;
-    let mut subject = Subject { name: "bare hyper", address, secret: None, child, _folder: None };
+    let mut subject = Subject { name, address, secret: None, child, store: redis.map(|(child, _)| child), _folder: None };
     subject.wait_until_listening(address)?;
     Ok(subject)
 }
 
 /// The gateway, all of it: an enforced budget, metrics, a log line for each request, the embedded ledger on disk.
 pub(crate) fn gateway(provider: SocketAddr) -> anyhow::Result<Subject> {
+    spendgate("spendgate", provider, None)
+}
+
+/// The same on a Redis that writes what it acknowledges to its append-only file. It runs on the second core, beside the load.
+pub(crate) fn gateway_on_redis(provider: SocketAddr) -> anyhow::Result<Subject> {
+    spendgate("spendgate, Redis", provider, Some(redis()?))
+}
+
+/// A Redis of its own for each run, as a child on this process's core.
+fn redis() -> anyhow::Result<(Child, SocketAddr)> {
+    let address = free_address()?;
+    let folder = TempDir::with_prefix("spendgate-load-redis-")?.keep();
+    let mut command = Command::new("redis-server");
+    command.args(["--port", &address.port().to_string(), "--bind", "127.0.0.1", "--save", "", "--appendonly", "yes", "--dir"]).arg(&folder);
+    let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().context("starting redis-server")?;
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while std::net::TcpStream::connect(address).is_err() {
+        ensure!(Instant::now() < deadline, "redis-server does not listen on {address}");
+        thread::sleep(Duration::from_millis(10));
+    }
+    Ok((child, address))
+}
+
+fn spendgate(name: &'static str, provider: SocketAddr, redis: Option<(Child, SocketAddr)>) -> anyhow::Result<Subject> {
     let binary = std::env::var_os("SPENDGATE_BINARY").map_or_else(|| PathBuf::from(env!("CARGO_BIN_EXE_spendgate")), PathBuf::from);
     let folder = TempDir::with_prefix("spendgate-load-")?;
     let routes = folder.path().join("routes.toml");
@@ -77,10 +115,11 @@ pub(crate) fn gateway(provider: SocketAddr) -> anyhow::Result<Subject> {
     let (address, ops) = (free_address()?, free_address()?);
     let child = start(&binary, |command| {
         command.current_dir(folder.path()).env("SPENDGATE_LISTEN", address.to_string()).env("SPENDGATE_OPS_LISTEN", ops.to_string());
-        command.env("SPENDGATE_STORE", format!("sqlite:{}", folder.path().join("spendgate.db").display())).env("SPENDGATE_ROUTES", &routes);
+        let store = redis.as_ref().map_or_else(|| "sqlite:spendgate.db".to_owned(), |(_, address)| format!("redis://{address}"));
+        command.env("SPENDGATE_STORE", store).env("SPENDGATE_ROUTES", &routes);
         command.env("SPENDGATE_API_KEY", MAIN_KEY).env("OPENAI_API_KEY", "sk-bench").env("SPENDGATE_LOG", "info").env("SPENDGATE_LOG_FORMAT", "json");
     })?;
-    let mut subject = Subject { name: "spendgate", address, secret: None, child, _folder: Some(folder) };
+    let mut subject = Subject { name, address, secret: None, child, store: redis.map(|(child, _)| child), _folder: Some(folder) };
     subject.wait_until_listening(address)?;
     let token = subject.api("POST", "/v2/user/custom_token/", r#"{"name":"load","balance":"99000","active_balance":true}"#)?;
     subject.secret = Some(token.get("token").and_then(Value::as_str).context("no secret in the answer of create")?.to_owned());
@@ -92,12 +131,12 @@ pub(crate) fn gateway(provider: SocketAddr) -> anyhow::Result<Subject> {
 impl Subject {
     /// User and system time of the process so far.
     pub(crate) fn cpu(&self) -> anyhow::Result<Duration> {
-        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id()))?;
-        // The name, in brackets, may contain anything: the fields are counted from behind it.
-        let (_, fields) = stat.rsplit_once(')').context("/proc/PID/stat")?;
-        let ticks: Vec<u64> = fields.split_whitespace().skip(11).take(2).filter_map(|field| field.parse().ok()).collect();
-        ensure!(ticks.len() == 2, "/proc/PID/stat: {stat}");
-        Ok(Duration::from_millis(ticks.iter().sum::<u64>() * (1000 / TICKS_PER_SECOND)))
+        cpu(self.child.id())
+    }
+
+    /// The same of the Redis behind it, where there is one.
+    pub(crate) fn store_cpu(&self) -> anyhow::Result<Duration> {
+        self.store.as_ref().map_or(Ok(Duration::ZERO), |store| cpu(store.id()))
     }
 
     /// The most memory that the process has had, in MB.
@@ -161,9 +200,21 @@ impl Subject {
 impl Drop for Subject {
     fn drop(&mut self) {
         // Stopped already where all went well.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        for child in [Some(&mut self.child), self.store.as_mut()].into_iter().flatten() {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
     }
+}
+
+/// User and system time of a process so far.
+fn cpu(id: u32) -> anyhow::Result<Duration> {
+    let stat = std::fs::read_to_string(format!("/proc/{id}/stat"))?;
+    // The name, in brackets, may contain anything: the fields are counted from behind it.
+    let (_, fields) = stat.rsplit_once(')').context("/proc/PID/stat")?;
+    let ticks: Vec<u64> = fields.split_whitespace().skip(11).take(2).filter_map(|field| field.parse().ok()).collect();
+    ensure!(ticks.len() == 2, "/proc/PID/stat: {stat}");
+    Ok(Duration::from_millis(ticks.iter().sum::<u64>() * (1000 / TICKS_PER_SECOND)))
 }
 
 fn free_address() -> anyhow::Result<SocketAddr> {

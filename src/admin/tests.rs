@@ -53,13 +53,7 @@ impl Answer {
 impl Api {
     async fn open() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let options = LedgerOptions {
-            store: StoreAddress::Sqlite(folder.path().join("ledger.db")),
-            fsync_always: false,
-            time_zone: jiff::tz::TimeZone::UTC,
-            journal_days: 400,
-            lease: std::time::Duration::from_secs(60),
-        };
+        let options = LedgerOptions::at(StoreAddress::Sqlite(folder.path().join("ledger.db")));
         let ledger = Ledger::open(options).await.unwrap();
         ledger.ensure_account(DEFAULT_ACCOUNT, Some(SecretHash::of(MAIN_KEY))).await.unwrap();
         Self { router: router(AdminState { ledger: ledger.clone() }), ledger, _folder: folder }

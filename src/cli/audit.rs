@@ -8,7 +8,7 @@ use serde_json::json;
 use super::Output;
 use super::usage::plain_table;
 use crate::config::{Settings, SettingsArgs};
-use crate::ledger::{self, AuditReport, BudgetScope, StoreAddress};
+use crate::ledger::{self, AuditReport, BudgetScope};
 
 /// The exit code when a figure differs.
 const DIFFERS: u8 = 1;
@@ -34,8 +34,7 @@ impl AuditArgs {
     pub fn run(self) -> anyhow::Result<Output> {
         let store =
             Settings::load(&self.settings).map_err(|errors| anyhow::anyhow!(errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")))?.store;
-        let StoreAddress::Sqlite(path) = &store;
-        let report = ledger::audit(path).with_context(|| format!("cannot audit {store}"))?;
+        let report = ledger::audit(&store).with_context(|| format!("cannot audit {store}"))?;
         Ok(if self.json { as_json(&report) } else { as_text(&report) })
     }
 }

@@ -47,7 +47,16 @@ pub struct SettingsArgs {
     /// Time zone of periodic resets and of the days in reports, for example Europe/Paris [default: UTC]
     #[arg(long, env = "SPENDGATE_TIME_ZONE", value_name = "ZONE")]
     time_zone: Option<String>,
-    /// Days that the journal is kept [default: 400]
+    /// Folder of the outbox: where ends of requests wait while Redis is away [default: data/outbox]
+    #[arg(long, env = "SPENDGATE_OUTBOX", value_name = "FOLDER")]
+    outbox: Option<PathBuf>,
+    /// How long Redis may take to answer, 10ms to 10s [default: 250ms]
+    #[arg(long, env = "SPENDGATE_LEDGER_TIMEOUT", value_name = "DURATION")]
+    ledger_timeout: Option<String>,
+    /// Replicas that must have a change before it counts (WAIT), 0 to 9 [default: 0]
+    #[arg(long, env = "SPENDGATE_REDIS_WAIT", value_name = "COUNT")]
+    redis_wait: Option<String>,
+    /// Days that the journal is kept [default: 400; 30 in Redis]
     #[arg(long, env = "SPENDGATE_JOURNAL_DAYS", value_name = "DAYS")]
     journal_days: Option<String>,
     /// Largest request body [default: 32MiB]
@@ -88,6 +97,9 @@ struct SettingsFile {
     lease: Option<Spanned<String>>,
     fsync: Option<Spanned<String>>,
     time_zone: Option<Spanned<String>>,
+    outbox: Option<PathBuf>,
+    ledger_timeout: Option<Spanned<String>>,
+    redis_wait: Option<Spanned<u32>>,
     journal_days: Option<Spanned<u32>>,
     max_body: Option<Spanned<String>>,
     max_connections: Option<Spanned<u32>>,
@@ -131,8 +143,14 @@ pub struct Settings {
     pub fsync_always: bool,
     /// For periodic resets and report days.
     pub time_zone: jiff::tz::TimeZone,
-    /// How long the journal is kept.
-    pub journal_days: u32,
+    /// Where ends of requests wait while a store on a server is away.
+    pub outbox: PathBuf,
+    /// How long a store on a server may take to answer.
+    pub ledger_timeout: Duration,
+    /// Replicas that must have a change before it counts.
+    pub redis_wait: u32,
+    /// How long the journal is kept; none: as the store does by default.
+    pub journal_days: Option<u32>,
     /// Largest request body, in bytes.
     pub max_body: usize,
     /// Most connections at once.
@@ -211,7 +229,19 @@ impl Settings {
                 jiff::tz::TimeZone::get(text)
                     .map_err(|_| format!("{text:?} is not a time zone; write a name of the IANA database, for example \"Europe/Paris\""))
             }),
-            journal_days: reader.read(pick_count(args.journal_days.as_ref(), "SPENDGATE_JOURNAL_DAYS", parsed.journal_days.as_ref(), "400"), count),
+            outbox: args.outbox.clone().or(parsed.outbox).unwrap_or_else(|| PathBuf::from("data/outbox")),
+            ledger_timeout: reader.read(pick(args.ledger_timeout.as_ref(), "SPENDGATE_LEDGER_TIMEOUT", parsed.ledger_timeout.as_ref(), "250ms"), |text| {
+                let allowed = Duration::from_millis(10)..=Duration::from_secs(10);
+                parse_duration(text)
+                    .and_then(|timeout| if allowed.contains(&timeout) { Ok(timeout) } else { Err("Redis may take from 10ms to 10s".to_owned()) })
+            }),
+            redis_wait: reader.read(pick_count(args.redis_wait.as_ref(), "SPENDGATE_REDIS_WAIT", parsed.redis_wait.as_ref(), "0"), |text| {
+                text.parse().ok().filter(|replicas| *replicas <= 9).ok_or_else(|| format!("{text:?} is not a number of replicas; write 0 to 9"))
+            }),
+            journal_days: match (&args.journal_days, &parsed.journal_days) {
+                (None, None) => None,
+                (argument, file) => Some(reader.read(pick_count(argument.as_ref(), "SPENDGATE_JOURNAL_DAYS", file.as_ref(), ""), count)),
+            },
             max_body: reader.read(pick(args.max_body.as_ref(), "SPENDGATE_MAX_BODY", parsed.max_body.as_ref(), "32MiB"), parse_bytes),
             max_connections: reader
                 .read(pick_count(args.max_connections.as_ref(), "SPENDGATE_MAX_CONNECTIONS", parsed.max_connections.as_ref(), "10000"), count),
@@ -332,7 +362,7 @@ mod tests {
     #[test]
     fn every_wrong_setting_is_named_with_its_place() {
         let args = SettingsArgs { max_body: Some("1MB".to_owned()), ..SettingsArgs::default() };
-        let errors = Settings::parse(&args, "listen = \"nowhere\"\nlease = \"0s\"\nstore = \"redis://x\"\n", "f.toml").unwrap_err();
+        let errors = Settings::parse(&args, "listen = \"nowhere\"\nlease = \"0s\"\nstore = \"ring://x\"\n", "f.toml").unwrap_err();
         let shown: Vec<String> = errors.iter().map(ToString::to_string).collect();
         assert!(shown[0].starts_with("f.toml:1:10: "), "{shown:?}");
         assert_eq!(shown.len(), 4, "{shown:?}");

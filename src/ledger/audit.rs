@@ -6,7 +6,9 @@ use std::path::Path;
 
 use rusqlite::{Connection, OpenFlags, Transaction};
 
+use super::address::StoreAddress;
 use super::embedded::{check_version, fault};
+use super::redis;
 use super::types::{BudgetScope, HoldId, LedgerError};
 use crate::money::Usd;
 
@@ -42,26 +44,42 @@ pub struct AuditDifference {
 
 /// The figures of a token or an account, recorded and computed.
 #[derive(Default)]
-struct Figures {
-    name: String,
-    balance: Pair,
-    held: Pair,
-    spent: Pair,
-    usage: Pair,
+pub(super) struct Audited {
+    pub(super) name: String,
+    pub(super) balance: Pair,
+    pub(super) held: Pair,
+    pub(super) spent: Pair,
+    /// Of a token: its daily rows, compared with what it spent.
+    pub(super) usage: Pair,
 }
 
 /// Nano-dollars.
 #[derive(Clone, Copy, Default)]
-struct Pair {
-    recorded: i64,
-    computed: i64,
+pub(super) struct Pair {
+    pub(super) recorded: i64,
+    pub(super) computed: i64,
 }
 
-/// Audits the ledger at `path`.
+/// What the journal says of a hold that was charged.
+pub(super) struct Ended {
+    pub(super) token: u64,
+    pub(super) times: u32,
+    pub(super) sum: i64,
+    pub(super) least: i64,
+}
+
+/// Audits a ledger.
 ///
 /// # Errors
-/// When the file cannot be read, or is not a ledger of this version.
-pub fn audit(path: &Path) -> Result<AuditReport, LedgerError> {
+/// When it cannot be read, or is not a ledger of this version.
+pub fn audit(store: &StoreAddress) -> Result<AuditReport, LedgerError> {
+    match store {
+        StoreAddress::Sqlite(path) => audit_file(path),
+        StoreAddress::Redis(address) => redis::audit(address),
+    }
+}
+
+fn audit_file(path: &Path) -> Result<AuditReport, LedgerError> {
     if !path.exists() {
         return Err(LedgerError::Unavailable(format!("there is no ledger at {}", path.display())));
     }
@@ -75,8 +93,8 @@ pub fn audit(path: &Path) -> Result<AuditReport, LedgerError> {
 }
 
 fn read(transaction: &Transaction<'_>) -> rusqlite::Result<AuditReport> {
-    let mut tokens = BTreeMap::<i64, Figures>::new();
-    let mut accounts = BTreeMap::<i64, Figures>::new();
+    let mut tokens = BTreeMap::<i64, Audited>::new();
+    let mut accounts = BTreeMap::<i64, Audited>::new();
     // Recorded. An unset balance counts as nothing, as it does in the deltas. An account spent what its tokens did.
     each(transaction, "SELECT token_id, name, coalesce(balance_nanos, 0), held_nanos, spent_nanos FROM tokens", |id, row| {
         let token = tokens.entry(id).or_default();
@@ -129,9 +147,6 @@ fn read(transaction: &Transaction<'_>) -> rusqlite::Result<AuditReport> {
         tokens.entry(id).or_default().usage.recorded = row.get(1)?;
         Ok(())
     })?;
-    for token in tokens.values_mut() {
-        token.usage.computed = token.spent.computed;
-    }
     let mut report = AuditReport {
         tokens: tokens.len() as u64,
         accounts: accounts.len() as u64,
@@ -139,17 +154,18 @@ fn read(transaction: &Transaction<'_>) -> rusqlite::Result<AuditReport> {
         live_holds: count(transaction, "SELECT count(*) FROM holds")?,
         differences: Vec::new(),
     };
-    for (scope, all) in [(BudgetScope::Account, accounts), (BudgetScope::Token, tokens)] {
-        for figures in all.into_values() {
-            figures.compare(scope, &mut report.differences);
-        }
+    for account in accounts.into_values() {
+        report.compare(account, std::iter::empty());
     }
-    holds_that_ended_twice(transaction, &mut report.differences)?;
+    for token in tokens.into_values() {
+        report.compare_token(token);
+    }
+    holds_that_ended_twice(transaction, &mut report)?;
     Ok(report)
 }
 
 /// A hold id that was charged more than once, or that was charged and is still live.
-fn holds_that_ended_twice(transaction: &Transaction<'_>, differences: &mut Vec<AuditDifference>) -> rusqlite::Result<()> {
+fn holds_that_ended_twice(transaction: &Transaction<'_>, report: &mut AuditReport) -> rusqlite::Result<()> {
     for (what, sql) in [
         (
             "charged twice",
@@ -162,8 +178,7 @@ fn holds_that_ended_twice(transaction: &Transaction<'_>, differences: &mut Vec<A
     ] {
         each(transaction, sql, |id, row| {
             let name: Option<String> = transaction.query_row("SELECT max(name) FROM tokens WHERE token_id = ?1", [id], |row| row.get(0))?;
-            let name = format!("{}, hold {}", name.unwrap_or_default(), HoldId(row.get(1)?));
-            differences.push(AuditDifference { scope: BudgetScope::Token, name, what, recorded: usd(row.get(2)?), computed: usd(row.get(3)?) });
+            report.differ_in_hold(&name.unwrap_or_default(), &HoldId(row.get(1)?).to_string(), what, row.get(2)?, row.get(3)?);
             Ok(())
         })?;
     }
@@ -188,9 +203,36 @@ fn usd(nanos: i64) -> Usd {
     Usd::saturating_from_nanos(i128::from(nanos))
 }
 
-// === impl Figures ===
+// === impl AuditReport ===
 
-impl Figures {
+impl AuditReport {
+    /// Compares an account's figures, and those of its tokens.
+    pub(super) fn compare(&mut self, account: Audited, tokens: impl Iterator<Item = Audited>) {
+        account.compare(BudgetScope::Account, &mut self.differences);
+        for token in tokens {
+            self.compare_token(token);
+        }
+    }
+
+    fn compare_token(&mut self, mut token: Audited) {
+        token.usage.computed = token.spent.computed;
+        token.compare(BudgetScope::Token, &mut self.differences);
+    }
+
+    /// A hold that did not end exactly once.
+    pub(super) fn differ_in_hold(&mut self, token: &str, hold: &str, what: &'static str, recorded: i64, computed: i64) {
+        let (recorded, computed) = (usd(recorded), usd(computed));
+        self.differences.push(AuditDifference { scope: BudgetScope::Token, name: format!("{token}, hold {hold}"), what, recorded, computed });
+    }
+}
+
+// === impl Audited ===
+
+impl Audited {
+    pub(super) fn new(name: String) -> Self {
+        Self { name, ..Self::default() }
+    }
+
     fn compare(self, scope: BudgetScope, differences: &mut Vec<AuditDifference>) {
         for (what, pair) in [("balance", self.balance), ("held", self.held), ("spent", self.spent), ("usage", self.usage)] {
             if pair.recorded != pair.computed {

@@ -12,7 +12,7 @@
 //! | `load.rs`, `save.rs`, `trim.rs` | file to state, changes to file, and old journal entries into checkpoints |
 //! | `directory.rs` | the read side: secrets to tokens, without a trip to the writer |
 //! | `reports.rs` | daily usage, by SQL |
-//! | `clock.rs`, `lock.rs` | a clock that never goes back; one process a file |
+//! | `clock.rs` | a clock that never goes back |
 
 mod checkpoint;
 mod clock;
@@ -20,7 +20,6 @@ mod codec;
 mod directory;
 mod job;
 mod load;
-mod lock;
 mod queue;
 mod reports;
 mod save;

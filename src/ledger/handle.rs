@@ -1,5 +1,6 @@
 //! [`Ledger`]: the handle that the rest of the gateway holds, on whichever store there is. Cheap to clone.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,6 +9,7 @@ use jiff::tz::TimeZone;
 use super::address::StoreAddress;
 use super::embedded::{self, Clock};
 use super::grant::Grant;
+use super::redis;
 use super::renewer;
 use super::report::{UsageFilter, UsageRow};
 use super::settler::Settler;
@@ -17,6 +19,10 @@ use crate::tokens::{NewToken, Secret, SecretHash, TokenId, TokenPatch, TokenRule
 
 /// How often leases are looked at when nothing else happens.
 const TICK: Duration = Duration::from_millis(500);
+/// How long a file keeps its journal by default.
+const FILE_JOURNAL_DAYS: u32 = 400;
+/// How long a server does.
+const SERVER_JOURNAL_DAYS: u32 = 30;
 /// How long a commit waits for somebody else's lock on the file: an operator with `sqlite3`.
 const BUSY: Duration = Duration::from_secs(2);
 /// How many tokens are asked for at a time.
@@ -37,6 +43,8 @@ struct Inner {
 enum Store {
     /// In a file of this process.
     Embedded(embedded::Store),
+    /// On servers that many gateways share.
+    Redis(redis::Store),
 }
 
 /// Calls the same method on whichever store there is.
@@ -44,6 +52,7 @@ macro_rules! on_store {
     ($self:ident, $store:ident => $call:expr) => {
         match &$self.0.store {
             Store::Embedded($store) => $call,
+            Store::Redis($store) => $call,
         }
     };
 }
@@ -57,10 +66,16 @@ pub struct LedgerOptions {
     pub fsync_always: bool,
     /// Where days, weeks and months begin at midnight.
     pub time_zone: TimeZone,
-    /// How long journal entries are kept before they become sums.
-    pub journal_days: u32,
+    /// How long journal entries are kept before they become sums; none: 400 days in a file, 30 on a server.
+    pub journal_days: Option<u32>,
     /// How long a hold usually lives without being renewed.
     pub lease: Duration,
+    /// Of a ledger on servers: the folder where ends of requests wait while they are away.
+    pub outbox: PathBuf,
+    /// Of a ledger on servers: how long a call may take.
+    pub timeout: Duration,
+    /// Of a ledger on servers: how many replicas must have a change before it counts.
+    pub replicas: u32,
 }
 
 /// The answer to a request for admission.
@@ -94,6 +109,25 @@ impl Default for Tuning {
     }
 }
 
+// === impl LedgerOptions ===
+
+impl LedgerOptions {
+    /// How a ledger is opened where nothing else is said.
+    #[must_use]
+    pub fn at(store: StoreAddress) -> Self {
+        Self {
+            store,
+            fsync_always: false,
+            time_zone: TimeZone::UTC,
+            journal_days: None,
+            lease: Duration::from_secs(60),
+            outbox: PathBuf::from("data/outbox"),
+            timeout: Duration::from_millis(250),
+            replicas: 0,
+        }
+    }
+}
+
 // === impl Ledger ===
 
 impl std::fmt::Debug for Ledger {
@@ -108,9 +142,19 @@ impl Ledger {
     /// # Errors
     /// [`LedgerError::Locked`] where another process runs on the file, [`LedgerError::Incompatible`] where it is not a ledger of this version,
     /// [`LedgerError::Unavailable`] where it cannot be reached.
-    #[allow(clippy::unused_async)]
     pub async fn open(options: LedgerOptions) -> Result<Self, LedgerError> {
-        Self::open_tuned(options, Tuning::default())
+        let StoreAddress::Redis(address) = options.store else { return Self::open_tuned(options, Tuning::default()) };
+        let (store, settler) = redis::Store::open(redis::Settings {
+            address,
+            outbox: options.outbox,
+            fsync_always: options.fsync_always,
+            zone: options.time_zone,
+            journal_days: options.journal_days.unwrap_or(SERVER_JOURNAL_DAYS),
+            timeout: options.timeout,
+            replicas: options.replicas,
+        })
+        .await?;
+        Self::start(Store::Redis(store), settler, options.lease)
     }
 
     pub(super) fn open_tuned(options: LedgerOptions, tuning: Tuning) -> Result<Self, LedgerError> {
@@ -120,17 +164,21 @@ impl Ledger {
                     path,
                     fsync_always: options.fsync_always,
                     zone: options.time_zone,
-                    journal_days: options.journal_days,
+                    journal_days: options.journal_days.unwrap_or(FILE_JOURNAL_DAYS),
                     clock: Arc::clone(&tuning.clock),
                     tick: tuning.tick,
                     busy: tuning.busy,
                 })?;
                 (Store::Embedded(store), settler)
             }
+            StoreAddress::Redis(address) => return Err(LedgerError::Unavailable(format!("{address} is not a file"))),
         };
-        let ledger = Self(Arc::new(Inner { settler, store }));
-        renewer::start(Arc::clone(&ledger.0.settler), options.lease)?;
-        Ok(ledger)
+        Self::start(store, settler, options.lease)
+    }
+
+    fn start(store: Store, settler: Arc<Settler>, lease: Duration) -> Result<Self, LedgerError> {
+        renewer::start(Arc::clone(&settler), lease)?;
+        Ok(Self(Arc::new(Inner { settler, store })))
     }
 
     /// Writes what was handed over, ends what runs beside requests, frees the lock. Everything asked afterwards is unavailable. May be called again.
@@ -156,10 +204,8 @@ impl Ledger {
     ///
     /// # Errors
     /// When the ledger cannot say.
-    // A file's directory is in memory, a server may have to be asked.
-    #[allow(clippy::unused_async)]
     pub async fn token_facts(&self, secret: &SecretHash) -> Result<Option<Arc<TokenFacts>>, LedgerError> {
-        on_store!(self, store => Ok(store.token_facts(secret)))
+        on_store!(self, store => store.token_facts(secret).await)
     }
 
     /// Admits a request: one atomic step over every budget above the token. A grant that nobody takes (this future was dropped) voids itself.
@@ -184,9 +230,8 @@ impl Ledger {
     ///
     /// # Errors
     /// When the ledger cannot say.
-    #[allow(clippy::unused_async)]
     pub async fn account_of_main_key(&self, secret: &SecretHash) -> Result<Option<Arc<str>>, LedgerError> {
-        on_store!(self, store => Ok(store.account_of_main_key(secret)))
+        on_store!(self, store => store.account_of_main_key(secret).await)
     }
 
     /// The account's own balance; none where it has no budget.
@@ -327,6 +372,7 @@ impl Drop for Inner {
         self.settler.live().stop();
         match &self.store {
             Store::Embedded(store) => store.stop(),
+            Store::Redis(store) => store.stop(),
         }
     }
 }
@@ -342,6 +388,7 @@ impl Ledger {
     pub(super) fn embedded(&self) -> &embedded::Store {
         match &self.0.store {
             Store::Embedded(store) => store,
+            Store::Redis(_) => panic!("not embedded"),
         }
     }
 }

@@ -25,6 +25,8 @@ mod state;
 mod view;
 
 pub use admit::AdmitReply;
+pub(in crate::ledger) use period::next_reset;
+
 pub use change::{Changes, EntryKind, HoldChange, JournalEntry, UsageDelta, UsageKey};
 pub use state::{Account, AccountId, Budget, Expired, Hold, State, StoredSecret, Token, Tombstone};
 

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::process::{Child, ExitStatus};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use tempfile::TempDir;
 
@@ -25,6 +26,8 @@ pub(crate) struct Setup {
 /// A gateway, running or not, and its folder.
 pub(crate) struct Gateway {
     folder: TempDir,
+    /// Where the ledger is kept.
+    address: String,
     setup: Setup,
     child: Option<Child>,
     written: Written,
@@ -55,6 +58,15 @@ impl Setup {
     }
 }
 
+/// A ledger of its own for each gateway: a file in its folder, or, where `SPENDGATE_TEST_STORE` names a server, a database there.
+fn address_of(folder: &std::path::Path) -> String {
+    static DATABASES: AtomicU64 = AtomicU64::new(1);
+    match std::env::var("SPENDGATE_TEST_STORE") {
+        Ok(server) => format!("{server}/{}", DATABASES.fetch_add(1, Ordering::Relaxed)),
+        Err(_) => format!("sqlite:{}", folder.join("spendgate.db").display()),
+    }
+}
+
 // === impl Gateway ===
 
 impl Gateway {
@@ -69,7 +81,8 @@ impl Gateway {
         let folder = TempDir::with_prefix("spendgate-test-").unwrap();
         std::fs::write(folder.path().join("routes.toml"), &setup.routes).unwrap();
         let nowhere = Client { address: ([127, 0, 0, 1], 9).into() };
-        let mut gateway = Self { folder, setup, child: None, written: Written::default(), client: nowhere, ops: nowhere };
+        let address = address_of(folder.path());
+        let mut gateway = Self { folder, address, setup, child: None, written: Written::default(), client: nowhere, ops: nowhere };
         gateway.launch().await;
         gateway
     }
@@ -113,7 +126,7 @@ impl Gateway {
             ("SPENDGATE_LISTEN".to_owned(), self.client.address.to_string()),
             ("SPENDGATE_OPS_LISTEN".to_owned(), self.ops.address.to_string()),
             ("SPENDGATE_URL".to_owned(), format!("http://{}", self.client.address)),
-            ("SPENDGATE_STORE".to_owned(), format!("sqlite:{}", self.store().display())),
+            ("SPENDGATE_STORE".to_owned(), self.address.clone()),
             ("SPENDGATE_ROUTES".to_owned(), self.routes_file().display().to_string()),
         ];
         environment.extend(self.setup.environment.iter().cloned());

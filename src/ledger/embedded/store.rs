@@ -64,16 +64,23 @@ impl Store {
         self.manage(|_, _, _| ()).await
     }
 
-    pub(crate) fn token_facts(&self, secret: &SecretHash) -> Option<Arc<TokenFacts>> {
+    // The same on every store; a server has to be asked.
+    #[allow(clippy::unused_async)]
+    pub(crate) async fn token_facts(&self, secret: &SecretHash) -> Result<Option<Arc<TokenFacts>>, LedgerError> {
+        Ok(self.facts(secret))
+    }
+
+    fn facts(&self, secret: &SecretHash) -> Option<Arc<TokenFacts>> {
         self.directory.token(secret, || self.clock.now())
     }
 
-    pub(crate) fn account_of_main_key(&self, secret: &SecretHash) -> Option<Arc<str>> {
-        self.directory.account(secret)
+    #[allow(clippy::unused_async)]
+    pub(crate) async fn account_of_main_key(&self, secret: &SecretHash) -> Result<Option<Arc<str>>, LedgerError> {
+        Ok(self.directory.account(secret))
     }
 
     pub(crate) async fn admit(&self, request: AdmitRequest) -> Result<Admission, LedgerError> {
-        let Some(facts) = self.token_facts(&request.secret).filter(|facts| facts.id == request.token) else { return Ok(Admission::Denied(Denied::Unknown)) };
+        let Some(facts) = self.facts(&request.secret).filter(|facts| facts.id == request.token) else { return Ok(Admission::Denied(Denied::Unknown)) };
         let (reply, answer) = oneshot::channel();
         self.queue.ask(Job::Admit(Admitting { request, facts, reply }))?;
         answer.await.unwrap_or_else(|_| Err(unanswered()))

@@ -12,7 +12,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use jiff::tz::TimeZone;
 
 use super::clock::Clock;
 use crate::ledger::handle::Tuning;
@@ -27,18 +26,12 @@ fn start() -> Timestamp {
 }
 
 fn options(folder: &Path) -> LedgerOptions {
-    LedgerOptions {
-        store: StoreAddress::Sqlite(folder.join("deep/er/ledger.db")),
-        fsync_always: false,
-        time_zone: TimeZone::UTC,
-        journal_days: 400,
-        lease: LEASE,
-    }
+    LedgerOptions { lease: LEASE, ..LedgerOptions::at(StoreAddress::Sqlite(folder.join("deep/er/ledger.db"))) }
 }
 
 /// The file of a ledger.
 fn file(options: &LedgerOptions) -> &Path {
-    let StoreAddress::Sqlite(path) = &options.store;
+    let StoreAddress::Sqlite(path) = &options.store else { panic!("not a file") };
     path
 }
 
@@ -83,7 +76,7 @@ async fn figures(ledger: &Ledger, name: &str) -> (Option<i64>, i64, i64) {
 }
 
 fn audited(path: &Path) -> crate::ledger::AuditReport {
-    let report = crate::ledger::audit(path).unwrap();
+    let report = crate::ledger::audit(&StoreAddress::Sqlite(path.to_owned())).unwrap();
     assert_eq!(report.differences, [], "the audit finds no difference");
     report
 }

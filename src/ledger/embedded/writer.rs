@@ -18,13 +18,13 @@ use super::clock::Clock;
 use super::directory::Directory;
 use super::job::{Admitting, Finish, Job};
 use super::load::{Loaded, load};
-use super::lock::{Lock, lock};
 use super::queue::Queue;
 use super::save::save;
 use super::schema::{fault, prepare};
 use super::trim::trim;
 use crate::ledger::grant::Grant;
 use crate::ledger::handle::Admission;
+use crate::ledger::lock::{Lock, lock};
 use crate::ledger::rules::{AdmitReply, Changes, State};
 use crate::ledger::settler::Settler;
 use crate::ledger::types::{LedgerError, Renewal, Renewed, Settled};
@@ -64,7 +64,8 @@ pub(crate) fn start(settings: Settings, directory: Arc<Directory>, queue: Arc<Qu
     if let Some(folder) = settings.path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
         std::fs::create_dir_all(folder).map_err(|error| LedgerError::Unavailable(format!("cannot create the folder {}: {error}", folder.display())))?;
     }
-    let lock = lock(&settings.path)?;
+    let instead = "set SPENDGATE_STORE to another file; several gateways on one ledger need Redis";
+    let lock = lock(&settings.path, "ledger", instead)?;
     let mut connection = connect(&settings)?;
     prepare(&mut connection)?;
     let checkpointer = Checkpointer::start(&settings.path)?;

@@ -12,7 +12,7 @@ use crate::money::Usd;
 use crate::tokens::{ResetPeriod, TokenId};
 
 /// The first local midnight after `now` at which the period begins anew; none at the end of time.
-pub(super) fn next_reset(period: ResetPeriod, now: Timestamp, zone: &TimeZone) -> Option<Timestamp> {
+pub(in crate::ledger) fn next_reset(period: ResetPeriod, now: Timestamp, zone: &TimeZone) -> Option<Timestamp> {
     let today = zone.to_datetime(now).date();
     let day: Date = match period {
         ResetPeriod::Daily => today.tomorrow().ok()?,

@@ -45,7 +45,7 @@ fn foreign_files_are_refused_and_left_alone() {
     let newer = folder.path().join("newer.db");
     Connection::open(&newer).unwrap().execute_batch("CREATE TABLE meta (key, value); INSERT INTO meta VALUES ('spendgate_ledger_version', '9')").unwrap();
     assert!(refused(&newer).contains("version 9"));
-    assert!(matches!(audit(&folder.path().join("nothing.db")), Err(LedgerError::Unavailable(_))));
+    assert!(matches!(audit(&StoreAddress::Sqlite(folder.path().join("nothing.db"))), Err(LedgerError::Unavailable(_))));
 }
 
 #[tokio::test]
@@ -77,7 +77,7 @@ async fn a_failed_commit_admits_nobody_and_loses_no_settlement() {
 async fn a_trimmed_journal_still_audits() {
     let folder = tempfile::tempdir().unwrap();
     let clock = Arc::new(Clock::manual(start()));
-    let options = LedgerOptions { journal_days: 30, ..options(folder.path()) };
+    let options = LedgerOptions { journal_days: Some(30), ..options(folder.path()) };
     let ledger = open(options.clone(), &clock);
     let (view, secret) = token(&ledger, "a", Some(1_000_000)).await;
     ledger.set_credits(ACCOUNT, Some(usd(2_000_000))).await.unwrap();
@@ -127,7 +127,7 @@ async fn the_audit_names_what_was_tampered_with() {
         connection.execute_batch(&format!("SAVEPOINT before; {sql}")).unwrap();
         connection.execute_batch("RELEASE before").unwrap();
         drop(connection);
-        audit(file(&options)).unwrap().differences.into_iter().map(|difference| difference.what).collect::<Vec<_>>()
+        audit(&options.store).unwrap().differences.into_iter().map(|difference| difference.what).collect::<Vec<_>>()
     };
     assert_eq!(tampered("UPDATE tokens SET balance_nanos = balance_nanos + 1"), ["balance"]);
     assert_eq!(tampered("UPDATE tokens SET balance_nanos = balance_nanos - 1, held_nanos = 0"), ["held"]);

@@ -1,0 +1,126 @@
+//! What a server must be like to keep a ledger. One that is not is refused at the start, with what to do about it.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use redis::Value;
+use tokio::time::Instant;
+
+use super::address::{RedisAddress, Topology};
+use super::connections::Connections;
+use super::keys;
+use super::link::Info;
+use super::script::CallError;
+use crate::ledger::types::LedgerError;
+
+/// The version of the layout of the keys.
+pub(crate) const VERSION: &str = "1";
+/// What stands in its place while an import is under way.
+pub(crate) const IMPORTING: &str = "importing";
+/// The oldest server whose scripts can say that they may run out of memory.
+const OLDEST: (u32, u32) = (7, 0);
+/// The pause between two tries.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// Checks every primary, and the version of what is kept there.
+///
+/// # Errors
+/// [`LedgerError::Incompatible`] for a server that cannot keep a ledger, [`LedgerError::Unavailable`] for one that does not answer within `patience`.
+pub(super) async fn check(connections: &Connections, address: &RedisAddress, patience: Duration) -> Result<(), LedgerError> {
+    let deadline = Instant::now() + patience;
+    loop {
+        match try_to_check(connections, address).await {
+            Err(LedgerError::Unavailable(why)) if Instant::now() >= deadline => {
+                let why = connections.why_not().unwrap_or(why);
+                return Err(LedgerError::Unavailable(format!("{address} cannot be reached: {why}. Start it, or set SPENDGATE_STORE to another one")));
+            }
+            Err(LedgerError::Unavailable(_)) => match connections.why_not().filter(|why| is_for_good(why)) {
+                Some(why) => {
+                    return Err(LedgerError::Incompatible(format!("{address} refuses: {why}. Check the user and the password in SPENDGATE_STORE")));
+                }
+                None => tokio::time::sleep(PAUSE).await,
+            },
+            done => return done,
+        }
+    }
+}
+
+async fn try_to_check(connections: &Connections, address: &RedisAddress) -> Result<(), LedgerError> {
+    let unavailable = |error: &CallError| LedgerError::Unavailable(error.to_string());
+    let primaries = connections.infos().await.map_err(|error| unavailable(&error))?;
+    let mut warnings = BTreeSet::new();
+    for (host, info, policy) in &primaries {
+        server(&host.to_string(), info, policy.as_deref(), address, &mut warnings)?;
+    }
+    for warning in warnings {
+        tracing::warn!("{warning}");
+    }
+    version(connections).await
+}
+
+/// Waiting would not help.
+fn is_for_good(why: &str) -> bool {
+    ["WRONGPASS", "NOAUTH", "AuthenticationFailed", "authentication", "NOPERM"].iter().any(|sign| why.contains(sign))
+}
+
+/// One primary.
+fn server(host: &str, info: &Info, policy: Option<&str>, address: &RedisAddress, warnings: &mut BTreeSet<String>) -> Result<(), LedgerError> {
+    let refuse = |what: String| Err(LedgerError::Incompatible(what));
+    let version = info.field("redis_version").unwrap_or("unknown");
+    let mut numbers = version.split('.').map(|number| number.parse::<u32>().unwrap_or(0));
+    if (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0)) < OLDEST {
+        return refuse(format!("{host} is Redis {version}; the ledger needs Redis {}.{} or Valkey. Upgrade the server", OLDEST.0, OLDEST.1));
+    }
+    match policy.or_else(|| info.field("maxmemory_policy")) {
+        Some("noeviction") => {}
+        Some(other) => {
+            return refuse(format!(
+                "{host} evicts keys when its memory is full (maxmemory-policy {other}): money would vanish. Set \"maxmemory-policy noeviction\" in its configuration"
+            ));
+        }
+        None => drop(warnings.insert(format!("{host} does not tell its maxmemory-policy; it must be noeviction"))),
+    }
+    match (info.field("cluster_enabled") == Some("1"), &address.topology) {
+        (true, Topology::Single | Topology::Sentinel(_)) => {
+            return refuse(format!("{host} belongs to a Cluster. Write \"redis+cluster://\" in SPENDGATE_STORE"));
+        }
+        (false, Topology::Cluster) => return refuse(format!("{host} belongs to no Cluster. Write \"redis://\" or \"redis+sentinel://\" in SPENDGATE_STORE")),
+        _ => {}
+    }
+    if info.field("aof_enabled") == Some("0") {
+        warnings.insert(format!("{host} keeps no append-only file: after a restart the ledger is as old as its last snapshot. Set \"appendonly yes\""));
+    }
+    let replicas: u32 = info.field("connected_slaves").and_then(|count| count.parse().ok()).unwrap_or(0);
+    if replicas > 0 && info.field("min_slaves_good_slaves").is_none() {
+        warnings.insert(format!(
+            "{host} takes writes even when no replica does: after a failover some may be lost while it is cut off. Set \"min-replicas-to-write 1\""
+        ));
+    }
+    Ok(())
+}
+
+/// The version of the layout; written where there is none yet.
+async fn version(connections: &Connections) -> Result<(), LedgerError> {
+    let unavailable = |error: &dyn std::fmt::Display| LedgerError::Unavailable(error.to_string());
+    let mut claim = redis::cmd("HSETNX");
+    claim.arg(keys::META).arg("version").arg(VERSION);
+    connections.command(keys::META, claim).await.map_err(|error| match error {
+        CallError::Refused(why) if why.contains("NOPERM") => LedgerError::Incompatible(format!(
+            "{why}. The ledger's user needs \"~sg:* +@read +@write +@scripting +@transaction +@connection +info +time +wait +config|get +cluster|slots\""
+        )),
+        other => unavailable(&other),
+    })?;
+    let mut question = redis::cmd("HGET");
+    question.arg(keys::META).arg("version");
+    match connections.command(keys::META, question).await.map_err(|error| unavailable(&error))? {
+        Value::BulkString(version) if version == VERSION.as_bytes() => Ok(()),
+        Value::BulkString(version) if version == IMPORTING.as_bytes() => {
+            Err(LedgerError::Incompatible("an import into this ledger was begun and did not end: run \"spendgate import\" again".to_owned()))
+        }
+        Value::BulkString(version) => Err(LedgerError::Incompatible(format!(
+            "the ledger has version {:?}, this spendgate knows version {VERSION:?}: run the spendgate that wrote it, or set SPENDGATE_STORE to another one",
+            String::from_utf8_lossy(&version)
+        ))),
+        _ => Err(LedgerError::Incompatible(format!("the key {} is not a ledger's: set SPENDGATE_STORE to another database", keys::META))),
+    }
+}

@@ -1,0 +1,202 @@
+//! One connection to one server: known to be a primary, and which one, before anything is asked over it.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use redis::aio::MultiplexedConnection;
+use redis::{AsyncConnectionConfig, Client, Cmd, ConnectionAddr, IntoConnectionInfo, Pipeline, RedisConnectionInfo, RedisError, TlsCertificates, Value};
+use sha2::{Digest, Sha256};
+
+use super::address::{Host, Login, RedisAddress};
+use super::keys::hex;
+use super::script::CallError;
+
+/// Calls that wait in line for the socket: the line is never what a request waits for.
+const LINE: usize = 4096;
+/// Calls gather in a buffer of this many bytes before they are written.
+const WRITE_BUFFER: usize = 256 * 1024;
+/// A connection that has answered nothing for so long, though it was asked, is given up.
+const SILENT: Duration = Duration::from_secs(1);
+
+/// How to reach servers.
+#[derive(Clone)]
+pub(super) struct Dialer {
+    tls: bool,
+    certificates: Option<Vec<u8>>,
+    login: Login,
+    database: i64,
+    timeout: Duration,
+}
+
+/// A connection.
+pub(super) struct Link {
+    connection: MultiplexedConnection,
+    /// Which server it is, and which of its lives.
+    pub(super) identity: String,
+    began: Instant,
+    /// When something was asked that was not answered since, in milliseconds after `began`; 0: everything is answered.
+    unanswered_since: AtomicU64,
+}
+
+/// What a server says of itself.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Info(String);
+
+// === impl Dialer ===
+
+impl Dialer {
+    /// For the servers of an address.
+    pub(super) fn to_servers(address: &RedisAddress, timeout: Duration) -> Result<Self, CallError> {
+        Self::new(address, address.login.clone(), address.database, timeout)
+    }
+
+    /// For its Sentinels.
+    pub(super) fn to_sentinels(address: &RedisAddress, timeout: Duration) -> Result<Self, CallError> {
+        Self::new(address, address.sentinel_login.clone(), 0, timeout)
+    }
+
+    fn new(address: &RedisAddress, login: Login, database: i64, timeout: Duration) -> Result<Self, CallError> {
+        let certificates = match &address.authority {
+            Some(path) => Some(std::fs::read(path).map_err(|error| CallError::NotSent(format!("cannot read {}: {error}", path.display())))?),
+            None => None,
+        };
+        Ok(Self { tls: address.tls, certificates, login, database, timeout })
+    }
+
+    /// A bare connection.
+    pub(super) async fn connect(&self, host: &Host) -> Result<MultiplexedConnection, CallError> {
+        let failed = |error: &RedisError| CallError::NotSent(format!("{host}: {error}"));
+        let address = if self.tls {
+            ConnectionAddr::TcpTls { host: host.name.clone(), port: host.port, insecure: false, tls_params: None }
+        } else {
+            ConnectionAddr::Tcp(host.name.clone(), host.port)
+        };
+        let mut settings = RedisConnectionInfo::default().set_db(self.database).set_lib_name("spendgate", env!("CARGO_PKG_VERSION"));
+        if let Some(user) = &self.login.user {
+            settings = settings.set_username(user);
+        }
+        if let Some(password) = &self.login.password {
+            settings = settings.set_password(password);
+        }
+        let info = address.into_connection_info().map_err(|error| failed(&error))?.set_redis_settings(settings);
+        let client = match &self.certificates {
+            Some(authority) => Client::build_with_tls(info, TlsCertificates { client_tls: None, root_cert: Some(authority.clone()) }),
+            None => Client::open(info),
+        };
+        let config = AsyncConnectionConfig::new()
+            .set_connection_timeout(Some(self.timeout))
+            .set_response_timeout(None)
+            .set_pipeline_buffer_size(LINE)
+            .set_write_backpressure_boundary(WRITE_BUFFER);
+        let client = client.map_err(|error| failed(&error))?;
+        let connecting = client.get_multiplexed_async_connection_with_config(&config);
+        match tokio::time::timeout(self.timeout, connecting).await {
+            Ok(connected) => connected.map_err(|error| failed(&error)),
+            Err(_) => Err(CallError::NotSent(format!("{host}: no connection within {} ms", self.timeout.as_millis()))),
+        }
+    }
+
+    /// A connection to a primary, that can be asked.
+    pub(super) async fn link(&self, host: &Host) -> Result<(Link, Info), CallError> {
+        let mut connection = self.connect(host).await?;
+        let info = Info::ask(&mut connection, self.timeout).await.map_err(|error| CallError::NotSent(format!("{host}: {error}")))?;
+        if info.field("loading") == Some("1") {
+            return Err(CallError::NotSent(format!("{host} is still loading its data")));
+        }
+        if info.field("role") != Some("master") {
+            return Err(CallError::NotSent(format!("{host} is a replica, not a primary")));
+        }
+        let link = Link { connection, identity: info.identity(), began: Instant::now(), unanswered_since: AtomicU64::new(0) };
+        Ok((link, info))
+    }
+}
+
+// === impl Link ===
+
+impl Link {
+    /// Asks one thing. A call that has no answer by the deadline may have been executed all the same.
+    pub(super) async fn ask(&self, command: &Cmd, deadline: tokio::time::Instant) -> Result<Value, Failed> {
+        let mut connection = self.connection.clone();
+        // An error of the server is an answer too.
+        self.asked(deadline, async move { connection.send_packed_command(command).await?.extract_error() }).await
+    }
+
+    /// Asks several things in one write; the answers, but for the first `skipped`, are in the same order, and may be errors.
+    pub(super) async fn ask_all(&self, commands: &Pipeline, skipped: usize, count: usize, deadline: tokio::time::Instant) -> Result<Vec<Value>, Failed> {
+        let mut connection = self.connection.clone();
+        self.asked(deadline, async move { connection.send_packed_commands(commands, skipped, count).await }).await
+    }
+
+    async fn asked<T>(&self, deadline: tokio::time::Instant, answer: impl Future<Output = Result<T, RedisError>>) -> Result<T, Failed> {
+        let now = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX).max(1);
+        let _ = self.unanswered_since.compare_exchange(0, now, Ordering::Relaxed, Ordering::Relaxed);
+        match tokio::time::timeout_at(deadline, answer).await {
+            Ok(answer) => {
+                self.unanswered_since.store(0, Ordering::Relaxed);
+                answer.map_err(Failed::Server)
+            }
+            Err(_) => Err(Failed::Late),
+        }
+    }
+
+    /// Whether it was asked and has been silent for so long that it is worth no more waiting.
+    pub(super) fn is_silent(&self) -> bool {
+        let since = self.unanswered_since.load(Ordering::Relaxed);
+        since > 0 && self.began.elapsed() > Duration::from_millis(since) + SILENT
+    }
+
+    /// Asks the server again who it is: a replication id changes in its life.
+    pub(super) async fn identify(&self, timeout: Duration) -> Result<String, CallError> {
+        self.info(timeout).await.map(|info| info.identity())
+    }
+
+    /// What the server says of itself.
+    pub(super) async fn info(&self, timeout: Duration) -> Result<Info, CallError> {
+        Info::ask(&mut self.connection.clone(), timeout).await
+    }
+
+    /// What the server does when its memory is full, where it may be asked.
+    pub(super) async fn eviction_policy(&self, timeout: Duration) -> Option<String> {
+        let mut connection = self.connection.clone();
+        let mut question = redis::cmd("CONFIG");
+        question.arg("GET").arg("maxmemory-policy");
+        let answer = tokio::time::timeout(timeout, question.query_async::<Vec<String>>(&mut connection)).await;
+        answer.ok()?.ok()?.into_iter().nth(1)
+    }
+}
+
+/// Why a link gave no answer.
+#[derive(Debug)]
+pub(super) enum Failed {
+    /// None came in time.
+    Late,
+    /// The server, or the connection, said why.
+    Server(RedisError),
+}
+
+// === impl Info ===
+
+impl Info {
+    /// Asks for everything.
+    pub(super) async fn ask(connection: &mut MultiplexedConnection, timeout: Duration) -> Result<Self, CallError> {
+        let command = redis::cmd("INFO");
+        match tokio::time::timeout(timeout, command.query_async::<String>(connection)).await {
+            Ok(Ok(text)) => Ok(Self(text)),
+            Ok(Err(error)) => Err(CallError::from(&error)),
+            Err(_) => Err(CallError::Unknown(format!("INFO was not answered within {} ms", timeout.as_millis()))),
+        }
+    }
+
+    /// A field of it.
+    pub(super) fn field(&self, name: &str) -> Option<&str> {
+        self.0.lines().find_map(|line| line.trim_end().strip_prefix(name)?.strip_prefix(':'))
+    }
+
+    /// Differs for each life of each server, and for each time that it became a primary.
+    fn identity(&self) -> String {
+        let text = format!("{}:{}", self.field("run_id").unwrap_or_default(), self.field("master_replid").unwrap_or_default());
+        let mut identity = hex(&Sha256::digest(text.as_bytes()));
+        identity.truncate(16);
+        identity
+    }
+}

@@ -1,0 +1,178 @@
+//! The scripts as a subject of the rules' sequences: a manual clock, the server forgetting its scripts in between, the journal trimmed at random moments.
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use tokio::runtime::Runtime;
+
+use super::raw;
+use super::runner::{Fault, Single};
+use super::server::Server;
+use crate::ledger::redis::operations::{Answer, Answered, Operations};
+use crate::ledger::redis::script::Scripts;
+use crate::ledger::rules::tests::script::{ACCOUNT, Action, Figures, Reply, Subject};
+use crate::tokens::TokenId;
+
+/// The server that all gateways of a test vouch for.
+pub(super) const IDENTITY: &str = "0123456789abcdef";
+/// The gateway of a test.
+pub(super) const GATEWAY: &str = "gateway-1";
+
+/// A clock that reads what the test has set.
+const MANUAL_CLOCK: &str = "local function clock()\n  return tonumber(redis.call('HGET', KEYS[1], 'test_now'))\nend\n";
+
+pub(super) struct Shared {
+    pub(super) runtime: Runtime,
+    pub(super) operations: Operations<Single>,
+    numbers: u64,
+}
+
+/// Scripts on a manual clock, each file as `change` makes it.
+pub(super) fn on_manual_clock(change: &dyn Fn(&'static str, &'static str) -> String) -> Scripts {
+    Scripts::build(&|file, text| if file == "lib/clock.lua" { MANUAL_CLOCK.to_owned() } else { change(file, text) })
+}
+
+/// The same scripts for all tests that change nothing in them.
+pub(super) fn manual() -> &'static Scripts {
+    static MANUAL: std::sync::LazyLock<Scripts> = std::sync::LazyLock::new(|| on_manual_clock(&|_, text| text.to_owned()));
+    &MANUAL
+}
+
+/// What was decided.
+pub(super) fn done<T: std::fmt::Debug>(answered: Answered<T>) -> T {
+    match answered.unwrap().0 {
+        Answer::Done(value) => value,
+        other => panic!("{other:?}"),
+    }
+}
+
+impl Shared {
+    /// An account with no tokens yet, on the shared server.
+    pub(super) fn new(now: Timestamp, scripts: &'static Scripts, fault: Fault) -> Self {
+        Self::on(Server::shared(), now, scripts, fault)
+    }
+
+    pub(super) fn on(server: &Server, now: Timestamp, scripts: &'static Scripts, fault: Fault) -> Self {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let connection = runtime.block_on(server.connect());
+        let operations = Operations::with(Single::new(connection, fault), scripts, TimeZone::UTC);
+        let mut shared = Self { runtime, operations, numbers: 1 };
+        shared.set_clock(now);
+        let ensured = done(shared.runtime.block_on(shared.operations.ensure_account(ACCOUNT, 0, None)));
+        assert!(ensured.created && !ensured.has_main_key);
+        done(shared.runtime.block_on(shared.operations.adopt(ACCOUNT, IDENTITY, GATEWAY, std::time::Duration::from_secs(5))));
+        shared
+    }
+
+    pub(super) fn set_clock(&mut self, now: Timestamp) {
+        let key = self.operations.runner().key(ACCOUNT, "account");
+        let mut connection = self.operations.runner().connection();
+        let set = redis::cmd("HSET").arg(key).arg("test_now").arg(now.as_millisecond()).to_owned();
+        self.runtime.block_on(set.exec_async(&mut connection)).unwrap();
+    }
+
+    fn number(&mut self, below: u64) -> u64 {
+        self.numbers = self.numbers.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.numbers >> 33) % below
+    }
+
+    fn sweep(&self) {
+        while done(self.runtime.block_on(self.operations.sweep(ACCOUNT, IDENTITY, GATEWAY, 5))) {}
+    }
+
+    /// I1, I2 and I3 from the keys.
+    pub(super) fn check(&self) -> Result<(), String> {
+        self.runtime.block_on(raw::check(self.operations.runner(), ACCOUNT))
+    }
+
+    /// Leaves nothing on the server.
+    pub(super) fn remove(self) {
+        self.runtime.block_on(raw::remove(self.operations.runner(), ACCOUNT));
+    }
+}
+
+impl Subject for Shared {
+    fn act(&mut self, now: Timestamp, action: &Action) -> Reply {
+        self.set_clock(now);
+        if self.number(10) == 0 {
+            let cutoff = Timestamp::from_millisecond(now.as_millisecond() - i64::try_from(self.number(100_000)).unwrap()).unwrap();
+            let most = usize::try_from(self.number(8)).unwrap() + 1;
+            done(self.runtime.block_on(self.operations.trim(ACCOUNT, cutoff, most)));
+        }
+        let (runtime, operations) = (&self.runtime, &self.operations);
+        match action.clone() {
+            Action::Admit(request) => Reply::Admit(done(runtime.block_on(operations.admit(ACCOUNT, IDENTITY, &request))).reply),
+            Action::Settle(settlement) => Reply::Settle(done(runtime.block_on(operations.settle(ACCOUNT, &settlement)))),
+            Action::ChargeHold(hold) => Reply::Settle(done(runtime.block_on(operations.charge_hold(ACCOUNT, hold)))),
+            Action::Void(hold, lease) => {
+                done(runtime.block_on(operations.void(ACCOUNT, hold, lease)));
+                Reply::Nothing
+            }
+            Action::Renew(renewal) => {
+                let renewed = done(runtime.block_on(operations.renew(ACCOUNT, &[renewal])));
+                Reply::Renew(*renewed[0].as_ref().unwrap())
+            }
+            Action::Sweep => {
+                self.sweep();
+                Reply::Nothing
+            }
+            Action::Create(new, secret) => {
+                let created = done(runtime.block_on(operations.create_token(ACCOUNT, IDENTITY, &new, &secret.hash(), &secret.masked())));
+                if let Ok(view) = &created {
+                    let facts = done(runtime.block_on(operations.facts_by_secret(ACCOUNT, &secret.hash()))).unwrap();
+                    assert_eq!((facts.token.id, &facts.token.name, facts.token.kind), (view.id, &view.name, view.kind));
+                }
+                Reply::Token(Some(created))
+            }
+            Action::Update(name, patch) => {
+                let tried = done(runtime.block_on(operations.update_token(ACCOUNT, IDENTITY, &name, &patch, true)));
+                let before = done(runtime.block_on(operations.view_named(ACCOUNT, &name)));
+                let made = done(runtime.block_on(operations.update_token(ACCOUNT, IDENTITY, &name, &patch, false)));
+                assert_eq!(tried, made, "a dry run says what would be");
+                let after = done(runtime.block_on(operations.view_named(ACCOUNT, &name)));
+                let should = made.clone().and_then(Result::ok).or(before);
+                assert_eq!(after, should);
+                Reply::Token(made)
+            }
+            Action::Rotate(name, secret, grace) => {
+                let (hash, masked) = (secret.hash(), secret.masked());
+                let rotated = done(runtime.block_on(operations.rotate_token(ACCOUNT, IDENTITY, &name, (&hash, &masked), grace)));
+                for dropped in rotated.iter().flat_map(|rotated| &rotated.dropped) {
+                    assert!(done(runtime.block_on(operations.facts_by_secret(ACCOUNT, dropped))).is_none());
+                }
+                Reply::Token(rotated.map(|rotated| Ok(rotated.view)))
+            }
+            Action::Delete(name) => {
+                let deleted = done(runtime.block_on(operations.delete_token(ACCOUNT, IDENTITY, &name)));
+                for dropped in deleted.iter().flatten() {
+                    assert!(done(runtime.block_on(operations.facts_by_secret(ACCOUNT, dropped))).is_none());
+                }
+                Reply::Known(deleted.is_some())
+            }
+            Action::Credits(credits) => {
+                done(runtime.block_on(operations.set_credits(ACCOUNT, IDENTITY, credits)));
+                Reply::Known(true)
+            }
+            Action::Reopen => {
+                let mut connection = operations.runner().connection();
+                runtime.block_on(redis::cmd("SCRIPT").arg("FLUSH").exec_async(&mut connection)).unwrap();
+                self.sweep();
+                Reply::Nothing
+            }
+        }
+    }
+
+    fn figures(&mut self, now: Timestamp) -> Figures {
+        self.set_clock(now);
+        let mut tokens = Vec::new();
+        loop {
+            let after = tokens.last().map_or(TokenId(0), |view: &crate::tokens::TokenView| view.id);
+            let some = done(self.runtime.block_on(self.operations.views_after(ACCOUNT, after, 2)));
+            let last = some.len() < 2;
+            tokens.extend(some);
+            if last {
+                break;
+            }
+        }
+        Figures { tokens, credits: done(self.runtime.block_on(self.operations.credits(ACCOUNT))) }
+    }
+}

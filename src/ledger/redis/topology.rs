@@ -1,0 +1,248 @@
+//! Which server is the one to ask: always the same one, the primary that the Sentinels name, or the one that keeps the slot.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use redis::aio::MultiplexedConnection;
+use tokio::sync::{Notify, watch};
+use tokio::task::JoinHandle;
+
+use super::address::{Host, RedisAddress, Topology};
+use super::link::Dialer;
+use super::script::CallError;
+use super::server::Server;
+use super::slots::{SlotMap, slot};
+
+/// How often the Sentinels are asked for the primary.
+const ASK_SENTINELS: Duration = Duration::from_millis(500);
+/// How often a Cluster is asked for its map, when nothing says that it changed.
+const ASK_CLUSTER: Duration = Duration::from_secs(2);
+/// The shortest time between two questions.
+const SHORTEST: Duration = Duration::from_millis(50);
+
+/// The servers of a ledger, as far as they are known.
+pub(super) struct Servers {
+    shared: Arc<Shared>,
+    /// Looks for changes, as long as this lives.
+    scout: Option<JoinHandle<()>>,
+}
+
+struct Shared {
+    dialer: Dialer,
+    changes: watch::Sender<u64>,
+    /// Something failed: time to look.
+    look: Notify,
+    known: Mutex<Known>,
+}
+
+#[derive(Default)]
+struct Known {
+    servers: HashMap<Host, Arc<Server>>,
+    /// Where there are no slots: the one to ask.
+    primary: Option<Host>,
+    slots: Option<SlotMap>,
+}
+
+// === impl Servers ===
+
+impl Servers {
+    /// Begins to look for the servers. `changes` counts up whenever it may be another one that is asked.
+    pub(super) fn start(address: &RedisAddress, timeout: Duration, changes: watch::Sender<u64>) -> Result<Self, CallError> {
+        let dialer = Dialer::to_servers(address, timeout)?;
+        let shared = Arc::new(Shared { dialer, changes, look: Notify::new(), known: Mutex::default() });
+        let scout = match &address.topology {
+            Topology::Single => {
+                let mut known = shared.known();
+                known.primary = address.hosts.first().cloned();
+                if let Some(host) = &known.primary.clone() {
+                    shared.server(&mut known, host);
+                }
+                None
+            }
+            Topology::Sentinel(master) => {
+                let dialer = Dialer::to_sentinels(address, timeout)?;
+                Some(tokio::spawn(follow_sentinels(Arc::clone(&shared), dialer, address.hosts.clone(), master.clone(), timeout)))
+            }
+            Topology::Cluster => Some(tokio::spawn(follow_cluster(Arc::clone(&shared), address.hosts.clone(), timeout))),
+        };
+        Ok(Self { shared, scout })
+    }
+
+    /// The server that keeps a key.
+    pub(super) fn of(&self, key: &[u8]) -> Result<Arc<Server>, CallError> {
+        let mut known = self.shared.known();
+        let host = match &known.slots {
+            Some(slots) => slots.host(slot(key)).cloned().ok_or_else(|| CallError::NotSent(format!("no server keeps slot {}", slot(key))))?,
+            None => known.primary.clone().ok_or_else(|| CallError::NotSent("the primary is not known yet".to_owned()))?,
+        };
+        Ok(self.shared.server(&mut known, &host))
+    }
+
+    /// The server at an address that another one named.
+    pub(super) fn at(&self, host: &Host) -> Arc<Server> {
+        self.shared.server(&mut self.shared.known(), host)
+    }
+
+    /// Another server said that it is this one who keeps the key now.
+    pub(super) fn moved(&self, key: &[u8], host: Host) {
+        if let Some(slots) = &mut self.shared.known().slots {
+            slots.moved(slot(key), host);
+        }
+        self.shared.changes.send_modify(|count| *count += 1);
+        self.shared.look.notify_one();
+    }
+
+    /// Something failed in a way that may mean that the servers changed places.
+    pub(super) fn look(&self) {
+        self.shared.look.notify_one();
+    }
+
+    /// Why a server cannot be connected to, where that is so.
+    pub(super) fn trouble(&self) -> Option<String> {
+        self.shared.known().servers.values().find_map(|server| server.trouble())
+    }
+
+    /// Every primary that is known.
+    pub(super) fn primaries(&self) -> Vec<Host> {
+        let known = self.shared.known();
+        let hosts: BTreeSet<Host> = match &known.slots {
+            Some(slots) => slots.hosts().cloned().collect(),
+            None => known.primary.iter().cloned().collect(),
+        };
+        hosts.into_iter().collect()
+    }
+}
+
+impl Drop for Servers {
+    fn drop(&mut self) {
+        if let Some(scout) = &self.scout {
+            scout.abort();
+        }
+    }
+}
+
+// === impl Shared ===
+
+impl Shared {
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn server(&self, known: &mut Known, host: &Host) -> Arc<Server> {
+        let server = known.servers.entry(host.clone()).or_insert_with(|| Arc::new(Server::start(host.clone(), self.dialer.clone(), self.changes.clone())));
+        Arc::clone(server)
+    }
+
+    /// It is this server that is to be asked now; the others are let go.
+    fn set_primary(&self, host: Host) {
+        let mut known = self.known();
+        if known.primary.as_ref() != Some(&host) {
+            tracing::info!(primary = %host, "the ledger's primary");
+            known.servers.retain(|other, _| *other == host);
+            self.server(&mut known, &host);
+            known.primary = Some(host);
+            drop(known);
+            self.changes.send_modify(|count| *count += 1);
+        }
+    }
+
+    fn set_slots(&self, slots: SlotMap) {
+        let mut known = self.known();
+        if known.slots.as_ref() != Some(&slots) {
+            let primaries: BTreeSet<Host> = slots.hosts().cloned().collect();
+            tracing::info!(primaries = ?primaries.iter().map(ToString::to_string).collect::<Vec<_>>(), "the ledger's Cluster");
+            known.servers.retain(|host, _| primaries.contains(host));
+            for host in &primaries {
+                self.server(&mut known, host);
+            }
+            known.slots = Some(slots);
+            drop(known);
+            self.changes.send_modify(|count| *count += 1);
+        }
+    }
+
+    /// Waits until it is time to look again, or something failed.
+    async fn pause(&self, usual: Duration) {
+        tokio::time::sleep(SHORTEST).await;
+        let _ = tokio::time::timeout(usual, self.look.notified()).await;
+    }
+}
+
+/// Asks all Sentinels again and again; what most of those that answer say is followed. The server itself has to confirm that it is a primary before
+/// anything is asked of it.
+async fn follow_sentinels(shared: Arc<Shared>, dialer: Dialer, hosts: Vec<Host>, master: String, timeout: Duration) {
+    let mut connections: HashMap<Host, MultiplexedConnection> = HashMap::new();
+    loop {
+        let mut votes: HashMap<Host, usize> = HashMap::new();
+        for host in &hosts {
+            if let Some(primary) = ask_sentinel(&dialer, &mut connections, host, &master, timeout).await {
+                *votes.entry(primary).or_default() += 1;
+            }
+        }
+        let answers: usize = votes.values().sum();
+        if let Some((primary, _)) = votes.into_iter().find(|(_, count)| 2 * count > answers) {
+            shared.set_primary(primary);
+        }
+        shared.pause(ASK_SENTINELS).await;
+    }
+}
+
+async fn ask_sentinel(
+    dialer: &Dialer,
+    connections: &mut HashMap<Host, MultiplexedConnection>,
+    sentinel: &Host,
+    master: &str,
+    timeout: Duration,
+) -> Option<Host> {
+    if !connections.contains_key(sentinel) {
+        connections.insert(sentinel.clone(), dialer.connect(sentinel).await.ok()?);
+    }
+    let connection = connections.get_mut(sentinel)?;
+    let mut question = redis::cmd("SENTINEL");
+    question.arg("get-master-addr-by-name").arg(master);
+    match tokio::time::timeout(timeout, question.query_async::<Option<(String, u16)>>(connection)).await {
+        Ok(Ok(answer)) => answer.map(|(name, port)| Host { name, port }),
+        Ok(Err(_)) | Err(_) => {
+            connections.remove(sentinel);
+            None
+        }
+    }
+}
+
+/// Asks all of the Cluster's servers for the map of slots, again and again; the map that most of those that answer have is followed: one that is cut off
+/// may have an old one.
+async fn follow_cluster(shared: Arc<Shared>, seeds: Vec<Host>, timeout: Duration) {
+    let mut connections: HashMap<Host, MultiplexedConnection> = HashMap::new();
+    loop {
+        let hosts: BTreeSet<Host> = shared.known().servers.keys().cloned().chain(seeds.iter().cloned()).collect();
+        let mut votes: Vec<(SlotMap, usize)> = Vec::new();
+        for host in &hosts {
+            let Some(slots) = ask_for_slots(&shared.dialer, &mut connections, host, timeout).await else { continue };
+            match votes.iter_mut().find(|(known, _)| *known == slots) {
+                Some((_, count)) => *count += 1,
+                None => votes.push((slots, 1)),
+            }
+        }
+        if let Some((slots, _)) = votes.into_iter().max_by_key(|(_, count)| *count) {
+            shared.set_slots(slots);
+        }
+        shared.pause(ASK_CLUSTER).await;
+    }
+}
+
+async fn ask_for_slots(dialer: &Dialer, connections: &mut HashMap<Host, MultiplexedConnection>, host: &Host, timeout: Duration) -> Option<SlotMap> {
+    if !connections.contains_key(host) {
+        connections.insert(host.clone(), dialer.connect(host).await.ok()?);
+    }
+    let connection = connections.get_mut(host)?;
+    let mut question = redis::cmd("CLUSTER");
+    question.arg("SLOTS");
+    match tokio::time::timeout(timeout, question.query_async::<redis::Value>(connection)).await {
+        Ok(Ok(answer)) => SlotMap::read(&answer, host),
+        Ok(Err(_)) | Err(_) => {
+            connections.remove(host);
+            None
+        }
+    }
+}
