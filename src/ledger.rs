@@ -8,9 +8,9 @@ mod embedded;
 mod grant;
 mod handle;
 mod lock;
-#[allow(dead_code, unused_imports)] // Figures that tests read, and what an import will use.
+
 mod outbox;
-#[allow(dead_code, unused_imports)]
+
 mod redis;
 mod renewer;
 mod report;

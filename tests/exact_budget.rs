@@ -5,9 +5,10 @@ use std::time::{Duration, Instant};
 
 use crate::support::asks::{limited, ocr, send, streamed};
 use crate::support::money::{CENT, DOLLAR, RawObject, amount};
+use crate::support::random::{Random, seed};
 use crate::support::routes::Routes;
 use crate::support::wait::PATIENCE;
-use crate::support::{Answer, Client, Connection, Gateway, Request, Setup, StandIn, eventually, soak};
+use crate::support::{Answer, Client, Connection, Fleet, Gateway, Request, Setup, StandIn, Store, eventually, soak};
 
 /// What became of a request, in the end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -107,6 +108,80 @@ async fn fifty_connections_two_hundred_requests_one_dollar() {
         assert_eq!((money.balance, money.held, money.spent), (Some(0), 0, DOLLAR));
     }
     gateway.close().await;
+}
+
+/// One request on a connection of its own, asked again while others hold the money or the ledger does not answer in time. True: it was served.
+async fn insist(client: Client, request: Request) -> bool {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let answer = client.ask(request.clone()).await;
+        let end = match answer.status.as_u16() {
+            200 => End::Answered,
+            503 => {
+                assert_eq!(answer.code(), "ledger_unavailable", "{}", answer.text());
+                End::Held
+            }
+            _ => refusal(&answer),
+        };
+        match end {
+            End::Answered => return true,
+            End::Exhausted => return false,
+            End::Held => assert!(Instant::now() < deadline, "held for ever: {}", answer.text()),
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+/// Fires a thousand requests at once, spread over all gateways, at a budget for exactly so many of them, again and again.
+async fn thousands(fleet: &Fleet, provider: &StandIn, runs: usize) {
+    let mut random = Random::new(seed());
+    let gateways = fleet.gateways.len();
+    for run in 0..runs {
+        let affordable = usize::try_from(1 + random.below(900)).unwrap();
+        let name = format!("thousand-{run}");
+        let budget = crate::support::money::dollars(CENT * i64::try_from(affordable).unwrap());
+        let secret = fleet.gateways[run % gateways].tokens().with_budget(&name, &budget).await;
+        let before = provider.count();
+        let start = Arc::new(tokio::sync::Barrier::new(1000));
+        let tasks: Vec<_> = (0..1000)
+            .map(|number| {
+                let (start, client, request) = (Arc::clone(&start), fleet.gateways[number % gateways].client(), ocr(&secret));
+                tokio::spawn(async move {
+                    start.wait().await;
+                    insist(client, request).await
+                })
+            })
+            .collect();
+        let mut served = 0;
+        for task in tasks {
+            served += usize::from(task.await.unwrap());
+        }
+        assert_eq!((served, provider.count() - before), (affordable, affordable), "run {run}: served, and seen by the provider");
+        for gateway in &fleet.gateways {
+            let money = gateway.tokens().settled(&name).await;
+            assert_eq!((money.balance, money.held, money.spent), (Some(0), 0, CENT * i64::try_from(affordable).unwrap()), "run {run}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_thousand_at_once_on_three_gateways() {
+    let provider = StandIn::start().await;
+    provider.keep_no_bodies();
+    // Patient with the ledger: nothing fails here, it is only a crowd.
+    let setting = |setup: Setup| setup.env("SPENDGATE_LEDGER_TIMEOUT", "3s").env("SPENDGATE_LEASE", "20s").env("SPENDGATE_LOG", "warn");
+    let fleet = Fleet::start(Store::single().await, 3, &provider, setting).await;
+    thousands(&fleet, &provider, if soak() { 100 } else { 5 }).await;
+    fleet.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_thousand_at_once_on_one_gateway() {
+    let provider = StandIn::start().await;
+    provider.keep_no_bodies();
+    let fleet = Fleet::start(Store::Embedded, 1, &provider, |setup| setup.env("SPENDGATE_LOG", "warn")).await;
+    thousands(&fleet, &provider, if soak() { 20 } else { 1 }).await;
+    fleet.close().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

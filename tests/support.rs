@@ -4,18 +4,22 @@
 pub(crate) mod asks;
 pub(crate) mod client;
 pub(crate) mod events;
+pub(crate) mod fleet;
 pub(crate) mod gateway;
+pub(crate) mod journal;
 pub(crate) mod money;
 pub(crate) mod ports;
 pub(crate) mod process;
 pub(crate) mod random;
 pub(crate) mod raw;
+pub(crate) mod redis;
 pub(crate) mod routes;
 pub(crate) mod stand_in;
 pub(crate) mod tokens;
 pub(crate) mod wait;
 
 pub(crate) use client::{Answer, Client, Connection, Request};
+pub(crate) use fleet::{Fleet, Store};
 pub(crate) use gateway::{Gateway, Setup};
 pub(crate) use stand_in::StandIn;
 pub(crate) use wait::eventually;

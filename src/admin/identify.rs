@@ -31,7 +31,7 @@ impl Caller {
         let presented = bearer(headers);
         let hash = SecretHash::of(presented.unwrap_or_default());
         let account = ledger.account_of_main_key(&hash).await?;
-        let token = ledger.token_facts(&hash).await?;
+        let token = ledger.token_facts_now(&hash).await?;
         match (presented, account, token) {
             (Some(_), Some(account), _) => Ok(Self::Main(account)),
             (Some(_), None, Some(token)) => Ok(Self::Token(token)),

@@ -208,6 +208,14 @@ impl Ledger {
         on_store!(self, store => store.token_facts(secret).await)
     }
 
+    /// The same, never from memory: for whoever acts on it without an admission.
+    ///
+    /// # Errors
+    /// When the ledger cannot say.
+    pub async fn token_facts_now(&self, secret: &SecretHash) -> Result<Option<Arc<TokenFacts>>, LedgerError> {
+        on_store!(self, store => store.token_facts_now(secret).await)
+    }
+
     /// Admits a request: one atomic step over every budget above the token. A grant that nobody takes (this future was dropped) voids itself.
     ///
     /// # Errors

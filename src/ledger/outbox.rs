@@ -49,6 +49,7 @@ struct Inner {
     path: PathBuf,
     file: SlotFile,
     pool: Pool,
+    #[cfg(test)]
     damaged: usize,
     /// Last, so that it is given back last.
     _lock: Lock,
@@ -109,10 +110,17 @@ impl Outbox {
         let path = folder.join("outbox");
         let lock = lock(&path, "outbox", "set SPENDGATE_OUTBOX to a folder of its own for each gateway")?;
         let (file, found) = SlotFile::open(&path, options.fsync)?;
-        let Found { records, damaged, free, slots } = found;
+        let Found { records, free, slots, .. } = found;
         let most = u32::try_from(options.most_slots).unwrap_or(u32::MAX - 1).max(slots);
         let pool = Pool::new(free, slots, most, records.len());
-        let inner = Arc::new(Inner { path, file, pool, damaged, _lock: lock });
+        let inner = Arc::new(Inner {
+            path,
+            file,
+            pool,
+            #[cfg(test)]
+            damaged: found.damaged,
+            _lock: lock,
+        });
         if slots == 0 {
             inner.pool.grow(&inner.file)?;
         }
@@ -160,16 +168,19 @@ impl Outbox {
     }
 
     /// How many slots are reserved and not written: requests in flight.
+    #[cfg(test)]
     pub(crate) fn reserved(&self) -> usize {
         self.0.pool.reserved()
     }
 
     /// How many slots there can be in all.
+    #[cfg(test)]
     pub(crate) fn capacity(&self) -> usize {
         self.0.pool.most()
     }
 
     /// How many slots could not be read at the start.
+    #[cfg(test)]
     pub(crate) fn damaged(&self) -> usize {
         self.0.damaged
     }

@@ -15,6 +15,7 @@
 //! | `topology.rs`, `slots.rs` | which server is the one to ask: single, Sentinel, Cluster |
 //! | `connections.rs` | a call, with its deadline and its redirections |
 //! | `store.rs`, `worker.rs`, `core.rs` | the ledger as the handle sees it, and the thread that all of it runs on |
+//! | `requests.rs` | a request's way in and out: admitted, kept alive, ended |
 //! | `endings.rs`, `deliver.rs` | how requests end: at the server, or in the outbox until it takes them |
 //! | `memory.rs`, `failover.rs` | what a failover may have lost is put back before anybody is admitted |
 //! | `upkeep.rs`, `directory.rs` | leases and the journal's age; whose secret it is |
@@ -38,6 +39,7 @@ mod memory;
 mod operations;
 mod records;
 mod reports;
+mod requests;
 mod script;
 mod server;
 mod slots;

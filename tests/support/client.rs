@@ -93,6 +93,11 @@ impl Request {
         self
     }
 
+    /// How long the body is.
+    pub(crate) fn body_bytes(&self) -> usize {
+        self.body.len()
+    }
+
     fn build(self, host: SocketAddr) -> hyper::Request<Full<Bytes>> {
         let mut request = hyper::Request::builder().method(self.method).uri(self.path).header("host", host.to_string());
         for (name, value) in self.headers {
@@ -169,6 +174,12 @@ impl Connection {
         Ok(Answer { status: head.status, headers: head.headers, body: seen.into() })
     }
 
+    /// Sends one request and returns once the head of its answer is there.
+    pub(crate) async fn stream(mut self, address: SocketAddr, request: Request) -> Result<Streaming, Failure> {
+        let (head, body) = self.head(address, request).await?.into_parts();
+        Ok(Streaming { status: head.status, headers: head.headers, seen: Vec::new(), read: 0, body, connection: self })
+    }
+
     async fn head(&mut self, address: SocketAddr, request: Request) -> Result<hyper::Response<Incoming>, Failure> {
         let send = async {
             self.sender.ready().await?;
@@ -201,9 +212,7 @@ impl Client {
 
     /// Sends a request and returns once the head of the answer is there.
     pub(crate) async fn stream(&self, request: Request) -> Result<Streaming, Failure> {
-        let mut connection = Connection::open(self.address).await?;
-        let (head, body) = connection.head(self.address, request).await?.into_parts();
-        Ok(Streaming { status: head.status, headers: head.headers, seen: Vec::new(), read: 0, body, connection })
+        Connection::open(self.address).await?.stream(self.address, request).await
     }
 }
 

@@ -7,8 +7,11 @@ mod answers;
 mod body;
 mod script;
 
+use std::collections::HashMap;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Instant;
 
 use bytes::Bytes;
 use http_body_util::BodyExt;
@@ -33,6 +36,8 @@ pub(crate) struct StandIn {
 struct Shared {
     rows: Mutex<Vec<Row>>,
     script: Mutex<String>,
+    /// Bodies are counted, not kept.
+    lean: AtomicBool,
     gate: watch::Sender<bool>,
 }
 
@@ -43,12 +48,20 @@ pub(crate) struct Row {
     pub(crate) target: String,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
+    /// The first `<...>` in the body, by which a test knows its request again; or nothing.
+    pub(crate) marker: String,
+    /// What its usage says, or would say, at the end of the answer; none where it answers with an error, or not at all.
+    pub(crate) would_report: Option<Consumed>,
     /// Consumed so far: grows while a stream is being sent.
     pub(crate) consumed: Consumed,
     /// The bytes of the answer's body that were sent.
     pub(crate) sent: Vec<u8>,
+    /// How many they are.
+    pub(crate) sent_bytes: usize,
     /// The answer was sent to its end.
     pub(crate) finished: bool,
+    /// When.
+    pub(crate) finished_at: Option<Instant>,
 }
 
 /// What a request consumed, and what the stand-in bills for it.
@@ -96,7 +109,7 @@ impl StandIn {
     pub(crate) async fn start() -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
-        let shared = Arc::new(Shared { rows: Mutex::default(), script: Mutex::default(), gate: watch::Sender::new(false) });
+        let shared = Arc::new(Shared { rows: Mutex::default(), script: Mutex::default(), lean: AtomicBool::new(false), gate: watch::Sender::new(false) });
         let server = tokio::spawn(serve(listener, Arc::clone(&shared)));
         Self { address, shared, server }
     }
@@ -112,6 +125,11 @@ impl StandIn {
         script.clone_into(&mut self.shared.script.lock().unwrap());
     }
 
+    /// From now on the ledger keeps figures and no bodies: for millions of requests.
+    pub(crate) fn keep_no_bodies(&self) {
+        self.shared.lean.store(true, Ordering::Relaxed);
+    }
+
     /// Lets through what waits at the gate (`gate=head`, `gate=first`), and all that comes later.
     pub(crate) fn open_gate(&self) {
         self.shared.gate.send_replace(true);
@@ -125,6 +143,16 @@ impl StandIn {
     /// The ledger: all that ever reached it, in order.
     pub(crate) fn rows(&self) -> Vec<Row> {
         self.shared.rows.lock().unwrap().clone()
+    }
+
+    /// The ledger by marker. Panics where a request reached it twice.
+    pub(crate) fn by_marker(&self) -> HashMap<String, Row> {
+        let mut rows = HashMap::new();
+        for row in self.shared.rows.lock().unwrap().iter().filter(|row| !row.marker.is_empty()) {
+            let twice = rows.insert(row.marker.clone(), row.clone());
+            assert!(twice.is_none(), "{} reached the provider twice", row.marker);
+        }
+        rows
     }
 
     /// How many requests reached it.
@@ -164,6 +192,24 @@ impl Entry {
         change(&mut self.shared.rows.lock().unwrap()[self.index]);
     }
 
+    /// Written before it is sent: whoever has seen the bytes finds them in the ledger.
+    fn sends(&self, bytes: &[u8]) {
+        let lean = self.shared.lean.load(Ordering::Relaxed);
+        self.update(|row| {
+            row.sent_bytes += bytes.len();
+            if !lean {
+                row.sent.extend_from_slice(bytes);
+            }
+        });
+    }
+
+    fn finish(&self) {
+        self.update(|row| {
+            row.finished = true;
+            row.finished_at = Some(Instant::now());
+        });
+    }
+
     async fn gate(&self) {
         let mut gate = self.shared.gate.subscribe();
         // Fails only when the stand-in is gone, and then nothing matters.
@@ -192,7 +238,19 @@ async fn answer(shared: Arc<Shared>, request: Request<Incoming>) -> Result<Respo
     let script = Script::chosen(&shared.script.lock().unwrap(), &head.headers, &body);
     let target = head.uri.path_and_query().map_or_else(String::new, ToString::to_string);
     let path = head.uri.path().to_owned();
-    let row = Row { target, headers: head.headers, body: body.clone(), consumed: Consumed::default(), sent: Vec::new(), finished: false };
+    let lean = shared.lean.load(Ordering::Relaxed);
+    let row = Row {
+        target,
+        headers: if lean { HeaderMap::new() } else { head.headers },
+        body: if lean { Bytes::new() } else { body.clone() },
+        marker: marker(&body),
+        would_report: None,
+        consumed: Consumed::default(),
+        sent: Vec::new(),
+        sent_bytes: 0,
+        finished: false,
+        finished_at: None,
+    };
     let index = {
         let mut rows = shared.rows.lock().unwrap();
         rows.push(row);
@@ -212,4 +270,11 @@ async fn answer(shared: Arc<Shared>, request: Request<Incoming>) -> Result<Respo
         tokio::time::sleep(delay).await;
     }
     Ok(answers::answer(&path, &body, &script, &entry))
+}
+
+/// The first `<...>` of a body.
+fn marker(body: &[u8]) -> String {
+    let text = String::from_utf8_lossy(body);
+    let found = text.split_once('<').and_then(|(_, rest)| rest.split_once('>'));
+    found.map(|(inner, _)| format!("<{inner}>")).unwrap_or_default()
 }

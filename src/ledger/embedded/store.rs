@@ -70,6 +70,11 @@ impl Store {
         Ok(self.facts(secret))
     }
 
+    /// What is in memory is what is in the file.
+    pub(crate) async fn token_facts_now(&self, secret: &SecretHash) -> Result<Option<Arc<TokenFacts>>, LedgerError> {
+        self.token_facts(secret).await
+    }
+
     fn facts(&self, secret: &SecretHash) -> Option<Arc<TokenFacts>> {
         self.directory.token(secret, || self.clock.now())
     }

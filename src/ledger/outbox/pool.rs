@@ -134,10 +134,12 @@ impl Pool {
         self.inner().written
     }
 
+    #[cfg(test)]
     pub(super) fn reserved(&self) -> usize {
         self.inner().reserved
     }
 
+    #[cfg(test)]
     pub(super) fn most(&self) -> usize {
         usize::try_from(self.most).unwrap_or(usize::MAX)
     }

@@ -55,7 +55,7 @@ struct Call<'a> {
 
 /// What to do about an error.
 enum Next {
-    Fail(CallError),
+    Fail,
     InFull,
     Ask(Host),
     Moved(Host),
@@ -190,7 +190,7 @@ impl Connections {
                 Err(failed) => failed,
             };
             match next(&failed, in_full || call.in_full.is_none()) {
-                Next::Fail(_) => return Err(self.failed(&server, &link, &failed)),
+                Next::Fail => return Err(self.failed(&server, &link, &failed)),
                 Next::InFull => in_full = true,
                 Next::Ask(host) => asking = Some(host),
                 Next::Moved(host) => {
@@ -275,14 +275,14 @@ fn connect_timeout(timeout: Duration) -> Duration {
 }
 
 fn next(failed: &Failed, knows_no_script: bool) -> Next {
-    let Failed::Server(error) = failed else { return Next::Fail(CallError::Unknown(String::new())) };
+    let Failed::Server(error) = failed else { return Next::Fail };
     let redirected = |error: &RedisError| error.redirect_node().and_then(|(address, _)| Host::of_redirection(address));
     match error.kind() {
         ErrorKind::Server(ServerErrorKind::NoScript) if !knows_no_script => Next::InFull,
-        ErrorKind::Server(ServerErrorKind::Moved) => redirected(error).map_or_else(|| Next::Fail(CallError::from(error)), Next::Moved),
-        ErrorKind::Server(ServerErrorKind::Ask) => redirected(error).map_or_else(|| Next::Fail(CallError::from(error)), Next::Ask),
+        ErrorKind::Server(ServerErrorKind::Moved) => redirected(error).map_or(Next::Fail, Next::Moved),
+        ErrorKind::Server(ServerErrorKind::Ask) => redirected(error).map_or(Next::Fail, Next::Ask),
         ErrorKind::Server(ServerErrorKind::TryAgain) => Next::Again,
-        _ => Next::Fail(CallError::from(error)),
+        _ => Next::Fail,
     }
 }
 
@@ -298,5 +298,9 @@ impl Run for Connections {
             writes: script.writes(),
         })
         .await
+        .map_err(|error| match error {
+            CallError::Script(why) => CallError::Script(format!("{}: {why}", script.name)),
+            other => other,
+        })
     }
 }

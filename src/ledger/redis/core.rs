@@ -1,6 +1,6 @@
 //! What the operations of the store share: the connections, the outbox, the holds of running requests, and what must be remembered for a failover.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -45,7 +45,8 @@ pub(super) struct Core {
     pub(super) failover: Arc<Notify>,
     memory: Mutex<Recent>,
     running: Mutex<HashMap<HoldId, Running>>,
-    accounts: Mutex<BTreeSet<String>>,
+    /// The accounts that this gateway serves, each with the server that it last made sure of.
+    accounts: Mutex<BTreeMap<String, Option<String>>>,
 }
 
 /// The memory of recent operations, by a clock that stands still while a server is not vouched for: nothing is forgotten before it was put back.
@@ -153,13 +154,23 @@ impl Core {
 
     /// The accounts that this gateway serves.
     pub(super) fn accounts(&self) -> Vec<String> {
-        locked(&self.accounts).iter().cloned().collect()
+        locked(&self.accounts).keys().cloned().collect()
     }
 
     /// An account that this gateway serves from now on. True where it is new.
     pub(super) fn serves(&self, account: &str) -> bool {
         let mut accounts = locked(&self.accounts);
-        !accounts.contains(account) && accounts.insert(account.to_owned())
+        !accounts.contains_key(account) && accounts.insert(account.to_owned(), None).is_none()
+    }
+
+    /// The server that has all that this gateway remembers.
+    pub(super) fn vouched_for(&self, account: &str) -> Option<String> {
+        locked(&self.accounts).get(account).cloned().flatten()
+    }
+
+    /// This server has all that this gateway remembers.
+    pub(super) fn vouch(&self, account: &str, identity: String) {
+        locked(&self.accounts).insert(account.to_owned(), Some(identity));
     }
 
     /// What an answer means for whoever asked. A failover is looked into at once.

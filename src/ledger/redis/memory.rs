@@ -45,6 +45,15 @@ pub(crate) struct AdmittedHold {
     pub(crate) facts: HoldFacts,
 }
 
+// === impl AdmittedHold ===
+
+impl AdmittedHold {
+    /// The hold that a request had which ended.
+    pub(crate) fn of(record: &Record) -> Self {
+        Self { hold: record.hold(), account: Arc::clone(&record.account), token: record.token, facts: record.facts.clone() }
+    }
+}
+
 // === impl Memory ===
 
 impl Memory {
@@ -84,11 +93,13 @@ impl Memory {
     }
 
     /// How far back nothing is missing: the window, or less where there was too much to remember.
+    #[cfg(test)]
     pub(crate) fn reach(&self, now: Instant) -> Duration {
         self.forgotten.map_or(self.window, |at| now.saturating_duration_since(at).min(self.window))
     }
 
     /// How many operations are remembered.
+    #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
         self.operations.len()
     }

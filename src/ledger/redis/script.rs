@@ -177,11 +177,6 @@ impl Scripts {
     pub(crate) fn get(&self, name: Name) -> &Script {
         &self.0[name as usize]
     }
-
-    /// All of them: to load them ahead.
-    pub(crate) fn all(&self) -> &[Script] {
-        &self.0
-    }
 }
 
 // === impl Script ===
@@ -227,6 +222,7 @@ impl Script {
 
 impl CallError {
     /// Whether a call failed only because the server does not know the script yet.
+    #[cfg(test)]
     pub(crate) fn is_unknown_script(error: &RedisError) -> bool {
         error.kind() == ErrorKind::Server(ServerErrorKind::NoScript)
     }

@@ -4,27 +4,26 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use tokio::sync::{Notify, oneshot};
+use tokio::sync::Notify;
 
 use super::address::RedisAddress;
 use super::checks;
 use super::connections::{CallOptions, Connections};
-use super::core::{Core, Running, Scripts, unavailable};
+use super::core::{Core, Scripts, unavailable};
 use super::deliver::{DeliverOptions, Deliverer};
-use super::endings::Endings;
+use super::endings::{Endings, restore};
 use super::memory::AdmittedHold;
 use super::operations::{Answer, Operations};
+use super::requests::{Way, admit};
 use super::script::CallError;
 use super::worker::Worker;
 use super::{failover, keys, upkeep};
 use crate::ledger::address::StoreAddress;
-use crate::ledger::grant::Grant;
 use crate::ledger::handle::{Admission, EnsuredAccount};
-use crate::ledger::outbox::{Ending, HoldFacts, Outbox, OutboxOptions, Record};
+use crate::ledger::outbox::{Ending, MOST_ACCOUNT_BYTES, Outbox, OutboxOptions};
 use crate::ledger::report::{UsageFilter, UsageRow};
-use crate::ledger::rules::AdmitReply;
-use crate::ledger::settler::{Ends, SettleReply, Settler, unanswered};
-use crate::ledger::types::{AdmitRequest, Denied, HoldId, LedgerError, Renewal, Renewed, Settled, Settlement, TokenFacts};
+use crate::ledger::settler::Settler;
+use crate::ledger::types::{AdmitRequest, Denied, LedgerError, TokenFacts};
 use crate::money::Usd;
 use crate::tokens::{NewToken, Secret, SecretHash, TokenId, TokenPatch, TokenRuleError, TokenView};
 
@@ -60,13 +59,6 @@ pub(crate) struct Store {
     closed: Arc<AtomicBool>,
 }
 
-/// The way of grants into the store.
-struct Way {
-    core: Arc<Core>,
-    worker: Arc<Worker>,
-    closed: Arc<AtomicBool>,
-}
-
 // === impl Store ===
 
 impl Store {
@@ -84,7 +76,7 @@ impl Store {
         worker.spawn(failover::watch(Arc::clone(&core)));
         worker.spawn(upkeep::run(Arc::clone(&core), journal_days));
         let closed = Arc::new(AtomicBool::new(false));
-        let way = Way { core: Arc::clone(&core), worker: Arc::clone(&worker), closed: Arc::clone(&closed) };
+        let way = Way::new(Arc::clone(&core), Arc::clone(&worker), Arc::clone(&closed));
         let settler = Arc::new(Settler::new(Arc::new(way)));
         Ok((Self { address, core, worker, settler: Arc::clone(&settler), closed }, settler))
     }
@@ -119,19 +111,20 @@ impl Store {
             let accounts = core.accounts();
             for account in accounts {
                 core.answered(core.operations.credits(&account).await)?;
-                if core.outbox.reserve().is_err() {
-                    return Err(LedgerError::Unavailable("the outbox is full".to_owned()));
-                }
             }
-            Ok(())
+            core.outbox.reserve().map(drop)
         })
         .await
     }
 
     pub(crate) async fn token_facts(&self, secret: &SecretHash) -> Result<Option<Arc<TokenFacts>>, LedgerError> {
-        if let Some(known) = self.core.directory.known(secret) {
-            return Ok(Some(known));
+        match self.core.directory.known(secret) {
+            Some(known) => Ok(Some(known)),
+            None => self.token_facts_now(secret).await,
         }
+    }
+
+    pub(crate) async fn token_facts_now(&self, secret: &SecretHash) -> Result<Option<Arc<TokenFacts>>, LedgerError> {
         let secret = *secret;
         self.on_worker(move |core| async move { look_up(&core, &secret).await }).await
     }
@@ -160,6 +153,9 @@ impl Store {
     }
 
     pub(crate) async fn ensure_account(&self, name: &str, main_key: Option<SecretHash>) -> Result<EnsuredAccount, LedgerError> {
+        if name.len() > MOST_ACCOUNT_BYTES {
+            return Err(LedgerError::Unavailable(format!("an account's name has at most {MOST_ACCOUNT_BYTES} bytes, this one has {}", name.len())));
+        }
         let name = name.to_owned();
         self.on_worker(move |core| async move {
             core.connections().connected(&name, START).await.map_err(|error| unavailable(&error))?;
@@ -306,7 +302,7 @@ impl Store {
     }
 }
 
-fn closed() -> LedgerError {
+pub(super) fn closed() -> LedgerError {
     LedgerError::Unavailable("it is closed".to_owned())
 }
 
@@ -320,17 +316,10 @@ async fn start(address: RedisAddress, settings: Settings) -> Result<(RedisAddres
     if !recovered.is_empty() {
         tracing::info!(count = recovered.len(), "requests ended before this start that the ledger's server does not know of yet");
     }
-    for one in &recovered {
-        // A failover may have lost the hold. What ended long ago may have been forgotten there, and would be charged twice.
-        let age = jiff::Timestamp::now().duration_since(one.record.written_at);
-        if age < RESTORABLE {
-            let hold =
-                AdmittedHold { hold: one.record.hold(), account: Arc::clone(&one.record.account), token: one.record.token, facts: one.record.facts.clone() };
-            if !matches!(one.record.ending, Ending::Void(..))
-                && let Err(error) = super::endings::restore(&operations, &hold).await
-            {
-                tracing::warn!(hold = %hold.hold, %error, "a hold could not be put back");
-            }
+    for record in recovered.iter().map(|one| &one.record).filter(|record| !matches!(record.ending, Ending::Void(..))) {
+        // A failover may have lost the hold, and an ending without its hold does nothing.
+        if jiff::Timestamp::now().duration_since(record.written_at) < failover::RESTORABLE {
+            restore(&operations, &AdmittedHold::of(record)).await.map_err(|error| unavailable(&error))?;
         }
     }
     let failover = Arc::new(Notify::new());
@@ -339,60 +328,9 @@ async fn start(address: RedisAddress, settings: Settings) -> Result<(RedisAddres
     Ok((address, Arc::new(Core::new(operations, outbox, deliverer, failover)), settings.journal_days))
 }
 
-/// Ids of holds that ended are remembered for 120 seconds by the scripts; less some for clocks that differ.
-const RESTORABLE: jiff::SignedDuration = jiff::SignedDuration::from_secs(60);
-
 /// The account's server, as an admission or a change by hand names it.
-fn identity(core: &Core, account: &str) -> Result<String, LedgerError> {
+pub(super) fn identity(core: &Core, account: &str) -> Result<String, LedgerError> {
     core.connections().identity(account).map_err(|error| unavailable(&error))
-}
-
-/// Admits a request. However this ends, no hold is left that nobody knows of.
-async fn admit(core: Arc<Core>, settler: Arc<Settler>, facts: Arc<TokenFacts>, request: AdmitRequest) -> Result<Admission, LedgerError> {
-    // Room for its ending first: an ending must never fail for lack of it.
-    let slot = core.outbox.reserve()?;
-    let account: Arc<str> = Arc::from(facts.account.as_str());
-    let identity = identity(&core, &account)?;
-    let answer = core.operations.admit(&account, &identity, &request).await;
-    let hold = |amount, on_token, on_account| {
-        let facts = HoldFacts { amount, on_token, on_account, lease: request.lease, label: Arc::new(request.label.clone()) };
-        AdmittedHold { hold: request.hold, account: Arc::clone(&account), token: request.token, facts }
-    };
-    if let Err(error @ (CallError::Unknown(_) | CallError::Script(_))) = &answer {
-        // It may be there all the same: it is taken back, or refused should it still come.
-        let void = Ending::Void(request.hold, request.lease);
-        core.began(Running { hold: hold(Usd::ZERO, false, false), slot });
-        hand_over(&core, request.hold, void, None);
-        return Err(unavailable(error));
-    }
-    let decided = core.answered(answer)?;
-    match decided.reply {
-        AdmitReply::Granted { admitted, held } => {
-            if held {
-                core.began(Running { hold: hold(admitted.amount, decided.on_token, decided.on_account), slot });
-            }
-            Ok(Admission::Granted(Grant::new(settler, facts, request.hold, held.then_some(request.lease), admitted)))
-        }
-        AdmitReply::Denied(denied) => {
-            if denied == Denied::Unknown {
-                core.directory.forget(&request.secret);
-            }
-            Ok(Admission::Denied(denied))
-        }
-    }
-}
-
-/// Passes an ending on. To be called on the worker.
-fn hand_over(core: &Core, hold: HoldId, ending: Ending, reply: SettleReply) {
-    match core.end(hold, ending) {
-        Some((record, slot)) => core.deliverer.hand_over(Record::clone(&record), slot, reply),
-        None => {
-            // It has ended before: nothing is charged twice.
-            if let Some(reply) = reply {
-                let _ = reply.send(Ok(Settled::default()));
-            }
-        }
-    }
 }
 
 async fn look_up(core: &Core, secret: &SecretHash) -> Result<Option<Arc<TokenFacts>>, LedgerError> {
@@ -402,8 +340,8 @@ async fn look_up(core: &Core, secret: &SecretHash) -> Result<Option<Arc<TokenFac
         return Ok(None);
     }
     let facts = core.answered(answer)?.map(|facts| Arc::new(facts.token));
-    if facts.is_some() {
-        core.serves(&account);
+    if facts.is_some() && core.serves(&account) {
+        core.failover.notify_one();
     }
     core.directory.learn(*secret, facts.as_ref());
     Ok(facts)
@@ -451,53 +389,4 @@ async fn delete(core: &Core, key: &str) {
 fn read<T: redis::FromRedisValue>(answer: Result<redis::Value, CallError>) -> Result<T, LedgerError> {
     let value = answer.map_err(|error| unavailable(&error))?;
     redis::from_redis_value(value).map_err(|error| LedgerError::Unavailable(format!("an answer makes no sense: {error}")))
-}
-
-// === impl Way ===
-
-impl Way {
-    fn hand_over(&self, hold: HoldId, ending: Ending, reply: SettleReply) -> Result<(), LedgerError> {
-        if self.closed.load(Ordering::SeqCst) {
-            return Err(closed());
-        }
-        let core = Arc::clone(&self.core);
-        self.worker.spawn(async move { hand_over(&core, hold, ending, reply) });
-        Ok(())
-    }
-}
-
-impl Ends for Way {
-    fn settle(&self, settlement: Settlement, reply: SettleReply) -> Result<(), LedgerError> {
-        self.hand_over(settlement.hold, Ending::Settle(settlement), reply)
-    }
-
-    fn charge_hold(&self, hold: HoldId, reply: SettleReply) -> Result<(), LedgerError> {
-        self.hand_over(hold, Ending::ChargeHold(hold), reply)
-    }
-
-    fn void(&self, hold: HoldId, lease: Duration) -> Result<(), LedgerError> {
-        self.hand_over(hold, Ending::Void(hold, lease), None)
-    }
-
-    fn renew(&self, renewal: Renewal, reply: oneshot::Sender<Result<Renewed, LedgerError>>) -> Result<(), LedgerError> {
-        let core = Arc::clone(&self.core);
-        self.worker.spawn(async move { drop(reply.send(renew(&core, renewal).await)) });
-        Ok(())
-    }
-
-    fn keep_alive(&self, renewals: Vec<Renewal>) -> Result<(), LedgerError> {
-        let core = Arc::clone(&self.core);
-        self.worker.spawn(async move { upkeep::keep_alive(&core, renewals).await });
-        Ok(())
-    }
-}
-
-async fn renew(core: &Core, renewal: Renewal) -> Result<Renewed, LedgerError> {
-    let Some(account) = core.account_of(renewal.hold) else { return Ok(Renewed::Gone) };
-    let renewed = core.answered(core.operations.renew(&account, &[renewal]).await)?;
-    let renewed = renewed.into_iter().next().ok_or_else(unanswered)??;
-    if renewed == Renewed::Done && renewal.raise.is_positive() {
-        core.raised(renewal.hold, renewal.raise);
-    }
-    Ok(renewed)
 }

@@ -29,7 +29,11 @@ pub(super) async fn run(core: Arc<Core>, journal_days: u32) {
     loop {
         for account in core.accounts() {
             let swept = sweep(&core, &account).await;
-            if swept && away {
+            if !swept {
+                // What may be lost with the server is not forgotten before it was put back.
+                core.freeze();
+            } else if away {
+                core.failover.notify_one();
                 // Leases ran on while the server could not be reached.
                 let all = core.running().into_iter().map(|hold| Renewal { hold: hold.hold, lease: hold.facts.lease, raise: Usd::ZERO });
                 keep_alive(&core, all.collect()).await;

@@ -155,7 +155,10 @@ fn whole(answer: Value, consumed: Consumed, script: &Script, entry: &Entry) -> R
     if let Some(cost) = &script.cost {
         response = response.header("x-cost", cost);
     }
-    entry.update(|row| row.consumed = consumed);
+    entry.update(|row| {
+        row.consumed = consumed;
+        row.would_report = Some(consumed);
+    });
     if script.cut.is_some() {
         let half = bytes.slice(..bytes.len() / 2);
         let (writer, body) = body::channel();
@@ -167,10 +170,8 @@ fn whole(answer: Value, consumed: Consumed, script: &Script, entry: &Entry) -> R
         });
         return response.header("content-length", bytes.len()).body(body).unwrap();
     }
-    entry.update(|row| {
-        row.sent = bytes.to_vec();
-        row.finished = true;
-    });
+    entry.sends(&bytes);
+    entry.finish();
     response.header("content-length", bytes.len()).body(body::whole(bytes)).unwrap()
 }
 
@@ -182,10 +183,8 @@ fn error(status: u16, request: &Value, script: &Script, entry: &Entry) -> Respon
         entry.update(|row| row.consumed = consumed);
     }
     let bytes = Bytes::from(answer.to_string());
-    entry.update(|row| {
-        row.sent = bytes.to_vec();
-        row.finished = true;
-    });
+    entry.sends(&bytes);
+    entry.finish();
     Response::builder().status(status).header("content-type", "application/json").header("retry-after", "3").body(body::whole(bytes)).unwrap()
 }
 
@@ -210,6 +209,7 @@ fn other(script: &Script, entry: &Entry) -> Response<ChannelBody> {
 
 fn stream(wish: &Wish, script: &Script, entry: &Entry) -> Response<ChannelBody> {
     let (writer, body) = body::channel();
+    entry.update(|row| row.would_report = Some(wish.consumed(script)));
     tokio::spawn(send(events(wish, script), script.clone(), entry.clone(), writer));
     let response = Response::builder().header("content-type", "text/event-stream; charset=utf-8").header("x-request-id", "req-stand-in");
     response.body(body).unwrap()
@@ -263,11 +263,8 @@ async fn send(events: Vec<Event>, script: Script, entry: Entry, writer: BodyWrit
             return;
         }
         let bytes = Bytes::from(format!("data: {}{line}{line}", event.text));
-        // Written before it is sent: whoever has seen the bytes finds them in the ledger.
-        entry.update(|row| {
-            row.consumed = event.consumed;
-            row.sent.extend_from_slice(&bytes);
-        });
+        entry.update(|row| row.consumed = event.consumed);
+        entry.sends(&bytes);
         for piece in bytes.chunks(script.split.unwrap_or(bytes.len()).max(1)) {
             if writer.send(Ok(Bytes::copy_from_slice(piece))).await.is_err() {
                 return;
@@ -281,7 +278,7 @@ async fn send(events: Vec<Event>, script: Script, entry: Entry, writer: BodyWrit
             entry.gate().await;
         }
     }
-    entry.update(|row| row.finished = true);
+    entry.finish();
 }
 
 /// A gzip file whose one block is stored as it is: correct, and no compressor needed.

@@ -168,6 +168,7 @@ impl<T> Backlog<T> {
         hasher.update(&hold.0);
         hasher.update(&failures.to_le_bytes());
         let half = whole / 2;
-        half + half.mul_f64(f64::from(hasher.finalize()) / f64::from(u32::MAX))
+        // A share of it in 65,536ths.
+        half + half.saturating_mul(hasher.finalize() >> 16) / 65_536
     }
 }

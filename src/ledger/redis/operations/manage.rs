@@ -174,6 +174,7 @@ impl<R: Run> Operations<R> {
     ///
     /// # Errors
     /// When there is no answer.
+    #[cfg(test)]
     pub(crate) async fn facts_by_token(&self, account: &str, token: TokenId) -> Answered<Option<Facts>> {
         let arguments = Arguments::default().text("").text("token").text(token.0.to_string());
         self.plain(account, Name::Facts, arguments, |reply| facts(reply, account)).await

@@ -1,0 +1,129 @@
+//! A request's way into the shared ledger and out of it: admitted, kept alive, ended. However it goes, no hold is left that nobody knows of.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+
+use super::core::{Core, Running, unavailable};
+use super::memory::AdmittedHold;
+use super::script::CallError;
+use super::store::{closed, identity};
+use super::upkeep;
+use super::worker::Worker;
+use crate::ledger::grant::Grant;
+use crate::ledger::handle::Admission;
+use crate::ledger::outbox::{Ending, HoldFacts, Record};
+use crate::ledger::rules::AdmitReply;
+use crate::ledger::settler::{Ends, SettleReply, Settler, unanswered};
+use crate::ledger::types::{AdmitRequest, Denied, HoldId, LedgerError, Renewal, Renewed, Settled, Settlement, TokenFacts};
+use crate::money::Usd;
+
+/// The way of grants into the store.
+pub(super) struct Way {
+    core: Arc<Core>,
+    worker: Arc<Worker>,
+    closed: Arc<AtomicBool>,
+}
+
+/// Admits a request. However this ends, no hold is left that nobody knows of.
+pub(super) async fn admit(core: Arc<Core>, settler: Arc<Settler>, facts: Arc<TokenFacts>, request: AdmitRequest) -> Result<Admission, LedgerError> {
+    // Room for its ending first: an ending must never fail for lack of it.
+    let slot = core.outbox.reserve()?;
+    let account: Arc<str> = Arc::from(facts.account.as_str());
+    let identity = identity(&core, &account)?;
+    let answer = core.operations.admit(&account, &identity, &request).await;
+    let hold = |amount, on_token, on_account| {
+        let facts = HoldFacts { amount, on_token, on_account, lease: request.lease, label: Arc::new(request.label.clone()) };
+        AdmittedHold { hold: request.hold, account: Arc::clone(&account), token: request.token, facts }
+    };
+    if let Err(error @ (CallError::Unknown(_) | CallError::Script(_))) = &answer {
+        // It may be there all the same: it is taken back, or refused should it still come.
+        let void = Ending::Void(request.hold, request.lease);
+        core.began(Running { hold: hold(Usd::ZERO, false, false), slot });
+        hand_over(&core, request.hold, void, None);
+        return Err(unavailable(error));
+    }
+    let decided = core.answered(answer)?;
+    match decided.reply {
+        AdmitReply::Granted { admitted, held } => {
+            if held {
+                core.began(Running { hold: hold(admitted.amount, decided.on_token, decided.on_account), slot });
+            }
+            Ok(Admission::Granted(Grant::new(settler, facts, request.hold, held.then_some(request.lease), admitted)))
+        }
+        AdmitReply::Denied(denied) => {
+            if denied == Denied::Unknown {
+                core.directory.forget(&request.secret);
+            }
+            Ok(Admission::Denied(denied))
+        }
+    }
+}
+
+/// Passes an ending on. To be called on the worker.
+fn hand_over(core: &Core, hold: HoldId, ending: Ending, reply: SettleReply) {
+    match core.end(hold, ending) {
+        Some((record, slot)) => core.deliverer.hand_over(Record::clone(&record), slot, reply),
+        None => {
+            // It has ended before: nothing is charged twice.
+            if let Some(reply) = reply {
+                let _ = reply.send(Ok(Settled::default()));
+            }
+        }
+    }
+}
+
+// === impl Way ===
+
+impl Way {
+    pub(super) fn new(core: Arc<Core>, worker: Arc<Worker>, closed: Arc<AtomicBool>) -> Self {
+        Self { core, worker, closed }
+    }
+
+    fn hand_over(&self, hold: HoldId, ending: Ending, reply: SettleReply) -> Result<(), LedgerError> {
+        if self.closed.load(Ordering::SeqCst) {
+            return Err(closed());
+        }
+        let core = Arc::clone(&self.core);
+        self.worker.spawn(async move { hand_over(&core, hold, ending, reply) });
+        Ok(())
+    }
+}
+
+impl Ends for Way {
+    fn settle(&self, settlement: Settlement, reply: SettleReply) -> Result<(), LedgerError> {
+        self.hand_over(settlement.hold, Ending::Settle(settlement), reply)
+    }
+
+    fn charge_hold(&self, hold: HoldId, reply: SettleReply) -> Result<(), LedgerError> {
+        self.hand_over(hold, Ending::ChargeHold(hold), reply)
+    }
+
+    fn void(&self, hold: HoldId, lease: Duration) -> Result<(), LedgerError> {
+        self.hand_over(hold, Ending::Void(hold, lease), None)
+    }
+
+    fn renew(&self, renewal: Renewal, reply: oneshot::Sender<Result<Renewed, LedgerError>>) -> Result<(), LedgerError> {
+        let core = Arc::clone(&self.core);
+        self.worker.spawn(async move { drop(reply.send(renew(&core, renewal).await)) });
+        Ok(())
+    }
+
+    fn keep_alive(&self, renewals: Vec<Renewal>) -> Result<(), LedgerError> {
+        let core = Arc::clone(&self.core);
+        self.worker.spawn(async move { upkeep::keep_alive(&core, renewals).await });
+        Ok(())
+    }
+}
+
+async fn renew(core: &Core, renewal: Renewal) -> Result<Renewed, LedgerError> {
+    let Some(account) = core.account_of(renewal.hold) else { return Ok(Renewed::Gone) };
+    let renewed = core.answered(core.operations.renew(&account, &[renewal]).await)?;
+    let renewed = renewed.into_iter().next().ok_or_else(unanswered)??;
+    if renewed == Renewed::Done && renewal.raise.is_positive() {
+        core.raised(renewal.hold, renewal.raise);
+    }
+    Ok(renewed)
+}

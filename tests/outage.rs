@@ -1,0 +1,120 @@
+//! Redis gone under open streams: none of them breaks, new requests are refused for the moment, and every charge arrives exactly once when it is back;
+//! those of a gateway that died meanwhile, too.
+
+use std::time::{Duration, Instant};
+
+use crate::storm::truth;
+use crate::support::asks::{limited, send, streamed};
+use crate::support::money::DOLLAR;
+use crate::support::{Fleet, Request, StandIn, Store, eventually, soak};
+
+/// Between two tokens of a stream.
+const PACE: u64 = 100;
+/// How long charges may take to arrive once Redis is back.
+const ARRIVE: Duration = Duration::from_secs(10);
+
+fn away() -> Duration {
+    Duration::from_secs(if soak() { 60 } else { 6 })
+}
+
+/// A chat for that many tokens at the pace, streamed.
+fn paced(secret: &str, marker: &str, tokens: u64) -> Request {
+    send(secret, &streamed(&format!("<{marker}> @{{tokens={tokens} delay={PACE}}}"), tokens + 10))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn streams_outlive_an_outage_and_are_charged_exactly() {
+    let provider = StandIn::start().await;
+    let mut fleet = Fleet::start(Store::single().await, 2, &provider, |setup| setup.env("SPENDGATE_LEASE", "5s")).await;
+    let mut secrets = Vec::new();
+    for number in 0..10 {
+        secrets.push(fleet.tokens().with_budget(&format!("outage-{number}"), "10.00").await);
+    }
+    // A third ends before Redis is back, into the outbox; the others later.
+    let ticks = u64::try_from(away().as_millis()).unwrap() / PACE;
+    let mut streams = Vec::new();
+    for number in 0..100_u64 {
+        let tokens = if number % 3 == 0 { 10 + number * (ticks - 20) / 100 } else { ticks + 10 + number % 20 };
+        let client = fleet.gateways[usize::try_from(number % 2).unwrap()].client();
+        let marker = format!("stream-{number}");
+        let secret = &secrets[usize::try_from(number % 10).unwrap()];
+        let stream = client.stream(paced(secret, &marker, tokens)).await.unwrap();
+        assert_eq!(stream.status, 200, "{marker}");
+        streams.push(tokio::spawn(async move {
+            let answer = stream.rest().await.unwrap_or_else(|failure| panic!("{marker} broke: {failure:?}"));
+            assert!(answer.text().trim_end().ends_with("data: [DONE]"), "{marker}: {}", answer.text());
+        }));
+    }
+    fleet.store.server().kill9();
+    let gone = Instant::now();
+    let (mut refused, mut most_waiting) = (0, 0);
+    while gone.elapsed() < away() {
+        for gateway in &fleet.gateways {
+            let asked = Instant::now();
+            let answer = gateway.client().ask(send(&secrets[0], &limited("while it is away", 50))).await.refused(503, "ledger_unavailable");
+            truth(&answer, false).unwrap();
+            assert!(asked.elapsed() < Duration::from_secs(3), "a refusal took {:?}", asked.elapsed());
+            refused += 1;
+        }
+        most_waiting = most_waiting.max(fleet.outbox_entries().await);
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+    assert!(refused > 0 && most_waiting > 0, "{refused} refusals, at most {most_waiting} endings in the outboxes");
+    fleet.store.server().launch().await;
+    for stream in streams {
+        stream.await.unwrap();
+    }
+    fleet.quiet(ARRIVE).await;
+    let mut spent = 0;
+    for number in 0..secrets.len() {
+        let (first, second) = (fleet.gateways[0].tokens(), fleet.gateways[1].tokens());
+        let name = format!("outage-{number}");
+        let money = first.money(&name).await;
+        assert_eq!(money, second.money(&name).await, "both gateways tell the same");
+        assert_eq!((money.balance, money.held), (Some(10 * DOLLAR - money.spent), 0), "{name}");
+        let rows = provider.rows().into_iter().filter(|row| {
+            let stream = row.marker.trim_matches(['<', '>']).strip_prefix("stream-").and_then(|text| text.parse::<usize>().ok());
+            stream.is_some_and(|stream| stream % secrets.len() == number)
+        });
+        assert_eq!(money.spent, rows.map(|row| row.consumed.cost).sum::<i64>(), "{name}");
+        spent += money.spent;
+    }
+    assert_eq!(spent, provider.cost());
+    assert_eq!(provider.count(), 100, "no refused request reached the provider");
+    let admitted = eventually("to admit again", async || {
+        let answer = fleet.gateways[1].client().ask(send(&secrets[0], &limited("again", 50))).await;
+        (answer.status == 200).then_some(())
+    });
+    admitted.await;
+    fleet.quiet(ARRIVE).await;
+    fleet.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_outbox_of_a_gateway_that_died_in_the_outage_is_delivered() {
+    let provider = StandIn::start().await;
+    let mut fleet = Fleet::start(Store::single().await, 2, &provider, |setup| setup.env("SPENDGATE_LEASE", "3s")).await;
+    let secret = fleet.tokens().with_budget("outbox", "1.00").await;
+    let client = fleet.gateways[0].client();
+    let mut streams = Vec::new();
+    for number in 0..20 {
+        let stream = client.stream(paced(&secret, &format!("short-{number}"), 10 + number % 5)).await.unwrap();
+        assert_eq!(stream.status, 200);
+        streams.push(stream);
+    }
+    fleet.store.server().kill9();
+    for stream in streams {
+        let answer = stream.rest().await.unwrap();
+        assert!(answer.text().trim_end().ends_with("data: [DONE]"), "{}", answer.text());
+    }
+    eventually("the endings to be in the outbox", async || (fleet.outbox_entries().await >= 20).then_some(())).await;
+    fleet.kill(0);
+    fleet.store.server().launch().await;
+    // The other gateway lets the leases end meanwhile: what was charged at the hold is lowered when the outbox arrives.
+    tokio::time::sleep(Duration::from_secs(4)).await;
+    fleet.revive(0).await;
+    fleet.quiet(ARRIVE).await;
+    let money = fleet.gateways[1].tokens().money("outbox").await;
+    assert_eq!((money.balance, money.held, money.spent), (Some(DOLLAR - provider.cost()), 0, provider.cost()));
+    fleet.close().await;
+}
