@@ -196,15 +196,17 @@ async fn a_hold_lives_as_long_as_its_request() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_second_gateway_on_the_same_store_is_refused() {
     let provider = StandIn::start().await;
-    let gateway = Gateway::before(&provider).await;
+    let routes = Routes::at(provider.address()).openai("");
+    // A file, whatever store the other tests run on: on a server a second gateway is welcome.
+    let gateway = Gateway::start(Setup::new(&routes).env("SPENDGATE_STORE", "sqlite:spendgate.db")).await;
     let mut environment = gateway.environment();
     for (name, value) in &mut environment {
         if name == "SPENDGATE_LISTEN" || name == "SPENDGATE_OPS_LISTEN" {
             *value = crate::support::ports::free().to_string();
         }
     }
-    let folder = tempfile::tempdir().unwrap();
-    let output = tokio::task::spawn_blocking(move || crate::support::process::run(folder.path(), &["serve"], &environment)).await.unwrap();
+    let folder = gateway.store().parent().unwrap().to_owned();
+    let output = tokio::task::spawn_blocking(move || crate::support::process::run(&folder, &["serve"], &environment)).await.unwrap();
     assert!(!output.status.success());
     let said = crate::support::process::both(&output);
     assert!(said.contains("spendgate.db"), "it names the store: {said}");

@@ -140,7 +140,9 @@ impl Connections {
     pub(super) async fn infos(&self) -> Result<Vec<(Host, Info, Option<String>)>, CallError> {
         let primaries = self.0.servers.primaries();
         if primaries.is_empty() {
-            return Err(CallError::NotSent("the primary is not known yet".to_owned()));
+            return Err(CallError::NotSent(
+                "no server says which one is the primary; are they a Cluster, or Sentinels of that name, as SPENDGATE_STORE says?".to_owned(),
+            ));
         }
         let mut infos = Vec::with_capacity(primaries.len());
         for host in primaries {
@@ -228,7 +230,7 @@ impl Connections {
         }
         commands.add_command(command.clone());
         if replicas > 0 {
-            commands.cmd("WAIT").arg(replicas).arg(u64::try_from(self.0.options.timeout.as_millis()).unwrap_or(u64::MAX));
+            commands.cmd("WAIT").arg(replicas).arg(u64::try_from(self.0.options.timeout.as_millis() / 2).unwrap_or(u64::MAX));
         }
         let answers = link.ask_all(&commands, 0, usize::from(asking) + 1 + usize::from(replicas > 0), deadline).await?;
         let mut answers = answers.into_iter().skip(usize::from(asking));
@@ -238,8 +240,7 @@ impl Connections {
             None => return Err(Failed::Late),
         };
         match answers.next() {
-            // It is done here, and may be lost with this server.
-            Some(Value::Int(count)) if count < i64::from(replicas) => Err(Failed::Late),
+            Some(Value::Int(count)) if count < i64::from(replicas) => Err(Failed::Unreplicated),
             _ => Ok(answer),
         }
     }
@@ -253,6 +254,9 @@ impl Connections {
                     self.0.servers.look();
                 }
                 CallError::Unknown(format!("{} did not answer within {} ms", server.host, self.0.options.timeout.as_millis()))
+            }
+            Failed::Unreplicated => {
+                CallError::Unknown(format!("fewer than {} replicas of {} have the change (SPENDGATE_REDIS_WAIT)", self.0.options.replicas, server.host))
             }
             Failed::Server(error) => {
                 let demoted = error.kind() == ErrorKind::Server(ServerErrorKind::ReadOnly);

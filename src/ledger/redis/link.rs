@@ -170,6 +170,8 @@ impl Link {
 pub(super) enum Failed {
     /// None came in time.
     Late,
+    /// It is done, and so few replicas have it that it may be lost with the server.
+    Unreplicated,
     /// The server, or the connection, said why.
     Server(RedisError),
 }
