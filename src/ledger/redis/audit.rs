@@ -1,5 +1,5 @@
 //! The audit of a shared ledger: every figure from the journal and the live holds, and compared. What is read of an account is read in one step, so that it
-//! may run beside gateways; they wait meanwhile, about a second for each 100,000 journal entries.
+//! may run beside gateways; they wait meanwhile, the longer the more tokens and journal entries there are.
 
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
