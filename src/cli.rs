@@ -9,6 +9,7 @@ mod serve;
 mod simulate;
 pub mod time;
 pub mod token;
+pub mod transfer;
 pub mod usage;
 
 use std::io::{self, Write};
@@ -45,6 +46,10 @@ pub enum Command {
     Usage(usage::UsageArgs),
     /// Recompute every balance from the journal; exits with 1 where one differs
     Audit(audit::AuditArgs),
+    /// Write the whole ledger to a file, to move it to another store
+    Export(transfer::ExportArgs),
+    /// Fill an empty store from a file of `export`, then audit it; exits with 1 where it is refused
+    Import(transfer::ImportArgs),
     /// Serve simulated answers alone, as a stand-in provider that needs no token
     Simulate(simulate::SimulateArgs),
     /// Print the OpenAPI document of the HTTP API
@@ -73,6 +78,8 @@ pub fn main() -> ExitCode {
         Command::Token(args) => ask(args.run()),
         Command::Usage(args) => ask(args.run()),
         Command::Audit(args) => args.run().and_then(|output| Ok(output.print()?)),
+        Command::Export(args) => args.run().and_then(|output| Ok(output.print()?)),
+        Command::Import(args) => args.run().and_then(|output| Ok(output.print()?)),
         Command::Openapi => {
             serde_json::to_string_pretty(&admin::openapi::document()).map_err(anyhow::Error::from).and_then(|text| Ok(Output::of(text).print()?))
         }

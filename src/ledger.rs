@@ -16,6 +16,7 @@ mod renewer;
 mod report;
 pub mod rules;
 mod settler;
+mod transfer;
 mod types;
 
 pub use address::StoreAddress;
@@ -25,4 +26,5 @@ pub use handle::{Admission, EnsuredAccount, Ledger, LedgerOptions};
 pub use redis::RedisAddress;
 pub use report::{UsageFilter, UsageRow};
 pub use settler::SettleTicket;
+pub use transfer::{Counts, Imported, TransferError, export, import};
 pub use types::*;

@@ -11,6 +11,7 @@ mod clamp;
 mod crash;
 mod drain;
 mod exact_budget;
+mod export_import;
 mod failover;
 mod hangup;
 mod metrics;

@@ -12,6 +12,7 @@
 //! | `load.rs`, `save.rs`, `trim.rs` | file to state, changes to file, and old journal entries into checkpoints |
 //! | `directory.rs` | the read side: secrets to tokens, without a trip to the writer |
 //! | `reports.rs` | daily usage, by SQL |
+//! | `transfer.rs` | the whole of it as records, out of a file and into a new one |
 //! | `clock.rs` | a clock that never goes back |
 
 mod checkpoint;
@@ -25,14 +26,16 @@ mod reports;
 mod save;
 mod schema;
 mod store;
+mod transfer;
 mod trim;
 mod writer;
 
 pub(super) use clock::Clock;
 pub(super) use schema::{check_version, fault};
 pub(super) use store::Store;
+pub(super) use transfer::{export, import};
 pub(super) use writer::Settings;
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stderr)]
-mod tests;
+pub(super) mod tests;

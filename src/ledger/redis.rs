@@ -20,6 +20,7 @@
 //! | `memory.rs`, `failover.rs` | what a failover may have lost is put back before anybody is admitted |
 //! | `upkeep.rs`, `directory.rs` | leases and the journal's age; whose secret it is |
 //! | `reports.rs`, `audit.rs` | daily usage; every figure recomputed |
+//! | `transfer.rs` | the whole of it as records, out of a server and into an empty one |
 //! | `operations.rs` | each operation with the ledger's own types: the road, upkeep and failover, accounts and tokens |
 
 mod address;
@@ -45,13 +46,15 @@ mod server;
 mod slots;
 mod store;
 mod topology;
+mod transfer;
 mod upkeep;
 mod worker;
 
 pub use address::RedisAddress;
 pub(super) use audit::audit;
 pub(super) use store::{Settings, Store};
+pub(super) use transfer::{export, import};
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stderr)]
-mod tests;
+pub(super) mod tests;

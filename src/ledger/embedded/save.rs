@@ -44,7 +44,7 @@ pub(super) fn save(connection: &mut Connection, state: &State, changes: &Changes
     Ok(seq)
 }
 
-fn accounts(transaction: &Transaction<'_>, state: &State, changes: &Changes) -> rusqlite::Result<()> {
+pub(super) fn accounts(transaction: &Transaction<'_>, state: &State, changes: &Changes) -> rusqlite::Result<()> {
     for account in changes.accounts.iter().filter_map(|id| state.account(*id)) {
         transaction
             .prepare_cached(
@@ -65,7 +65,7 @@ fn accounts(transaction: &Transaction<'_>, state: &State, changes: &Changes) -> 
 }
 
 /// The whole of a token, and its secrets.
-fn identity(transaction: &Transaction<'_>, token: &Token) -> rusqlite::Result<()> {
+pub(super) fn identity(transaction: &Transaction<'_>, token: &Token) -> rusqlite::Result<()> {
     transaction
         .prepare_cached(
             "INSERT INTO tokens (token_id, account_id, name, kind, balance_nanos, active_balance, held_nanos, balance_sets, spent_nanos, reset_period, reset_amount_nanos,
@@ -118,7 +118,7 @@ fn figures(transaction: &Transaction<'_>, token: &Token) -> rusqlite::Result<()>
     Ok(())
 }
 
-fn hold(transaction: &Transaction<'_>, state: &State, id: HoldId, change: HoldChange) -> rusqlite::Result<()> {
+pub(super) fn hold(transaction: &Transaction<'_>, state: &State, id: HoldId, change: HoldChange) -> rusqlite::Result<()> {
     match (state.hold(id), change) {
         (Some(hold), _) => {
             transaction
@@ -147,7 +147,7 @@ fn hold(transaction: &Transaction<'_>, state: &State, id: HoldId, change: HoldCh
     Ok(())
 }
 
-fn tombstone(transaction: &Transaction<'_>, state: &State, id: HoldId) -> rusqlite::Result<()> {
+pub(super) fn tombstone(transaction: &Transaction<'_>, state: &State, id: HoldId) -> rusqlite::Result<()> {
     let Some(tombstone) = state.tombstone(id) else {
         transaction.prepare_cached("DELETE FROM tombstones WHERE hold_id = ?1")?.execute([Stored(id)])?;
         return Ok(());
@@ -178,7 +178,7 @@ fn tombstone(transaction: &Transaction<'_>, state: &State, id: HoldId) -> rusqli
     Ok(())
 }
 
-fn journal(transaction: &Transaction<'_>, seq: i64, entry: &JournalEntry) -> rusqlite::Result<()> {
+pub(super) fn journal(transaction: &Transaction<'_>, seq: i64, entry: &JournalEntry) -> rusqlite::Result<()> {
     let label = entry.label.as_deref();
     let usage = entry.usage_text();
     transaction
@@ -221,7 +221,7 @@ static ADD_USAGE: LazyLock<String> = LazyLock::new(|| {
     format!("INSERT INTO usage_daily ({columns}) VALUES ({values}) ON CONFLICT DO UPDATE SET {sums}")
 });
 
-fn usage(transaction: &Transaction<'_>, key: &UsageKey, delta: &UsageDelta) -> rusqlite::Result<()> {
+pub(super) fn usage(transaction: &Transaction<'_>, key: &UsageKey, delta: &UsageDelta) -> rusqlite::Result<()> {
     let day = key.day.to_string();
     let token = token_key(key.token);
     let label = &*key.label;

@@ -5,7 +5,7 @@ mod crowd;
 mod files;
 mod grants;
 mod killed;
-mod scripts;
+pub(in crate::ledger) mod scripts;
 
 use std::path::Path;
 use std::sync::Arc;

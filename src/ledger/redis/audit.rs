@@ -33,17 +33,22 @@ pub(crate) fn audit(address: &RedisAddress) -> Result<AuditReport, LedgerError> 
     let report = runtime.block_on(worker.run(async move {
         let connections = Connections::start(&address, CallOptions { timeout: PATIENCE, replicas: 0 }).map_err(|error| unavailable(&error))?;
         super::checks::check(&connections, &address, super::store::START).await?;
-        let mut report = AuditReport::default();
-        let mut question = redis::cmd("HKEYS");
-        question.arg(keys::ACCOUNTS);
-        let accounts: Vec<String> = read(connections.command(keys::ACCOUNTS, question).await.map_err(|error| unavailable(&error))?)?;
-        for account in accounts.into_iter().filter(|name| !name.is_empty()) {
-            one(&connections, &account, &mut report).await?;
-        }
-        Ok(report)
+        all(&connections).await
     }));
     worker.stop();
     report
+}
+
+/// Audits every account.
+pub(super) async fn all(connections: &Connections) -> Result<AuditReport, LedgerError> {
+    let mut report = AuditReport::default();
+    let mut question = redis::cmd("HKEYS");
+    question.arg(keys::ACCOUNTS);
+    let accounts: Vec<String> = read(connections.command(keys::ACCOUNTS, question).await.map_err(|error| unavailable(&error))?)?;
+    for account in accounts.into_iter().filter(|name| !name.is_empty()) {
+        one(connections, &account, &mut report).await?;
+    }
+    Ok(report)
 }
 
 async fn one(connections: &Connections, account: &str, report: &mut AuditReport) -> Result<(), LedgerError> {

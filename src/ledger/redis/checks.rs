@@ -27,9 +27,21 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// # Errors
 /// [`LedgerError::Incompatible`] for a server that cannot keep a ledger, [`LedgerError::Unavailable`] for one that does not answer within `patience`.
 pub(super) async fn check(connections: &Connections, address: &RedisAddress, patience: Duration) -> Result<(), LedgerError> {
+    patiently(connections, address, patience, true).await
+}
+
+/// The same, but for the version.
+///
+/// # Errors
+/// As [`check`].
+pub(super) async fn check_servers(connections: &Connections, address: &RedisAddress, patience: Duration) -> Result<(), LedgerError> {
+    patiently(connections, address, patience, false).await
+}
+
+async fn patiently(connections: &Connections, address: &RedisAddress, patience: Duration, with_version: bool) -> Result<(), LedgerError> {
     let deadline = Instant::now() + patience;
     loop {
-        match try_to_check(connections, address).await {
+        match try_to_check(connections, address, with_version).await {
             Err(LedgerError::Unavailable(why)) if Instant::now() >= deadline => {
                 let why = connections.why_not().unwrap_or(why);
                 return Err(LedgerError::Unavailable(format!("{address} cannot be reached: {why}. Start it, or set SPENDGATE_STORE to another one")));
@@ -45,7 +57,7 @@ pub(super) async fn check(connections: &Connections, address: &RedisAddress, pat
     }
 }
 
-async fn try_to_check(connections: &Connections, address: &RedisAddress) -> Result<(), LedgerError> {
+async fn try_to_check(connections: &Connections, address: &RedisAddress, with_version: bool) -> Result<(), LedgerError> {
     let unavailable = |error: &CallError| LedgerError::Unavailable(error.to_string());
     let primaries = connections.infos().await.map_err(|error| unavailable(&error))?;
     let mut warnings = BTreeSet::new();
@@ -55,7 +67,7 @@ async fn try_to_check(connections: &Connections, address: &RedisAddress) -> Resu
     for warning in warnings {
         tracing::warn!("{warning}");
     }
-    version(connections).await
+    if with_version { version(connections).await } else { Ok(()) }
 }
 
 /// Waiting would not help.

@@ -52,7 +52,6 @@ pub(crate) fn label_text(label: &ChargeLabel) -> String {
 }
 
 /// The label that a piece of JSON spells.
-#[cfg(test)]
 pub(crate) fn label(text: &str) -> Option<ChargeLabel> {
     let (provider, model, feature) = serde_json::from_str(&format!("[{text}]")).ok()?;
     Some(ChargeLabel { provider, model, feature })

@@ -2,10 +2,10 @@
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::codec::{amount, moment, senseless};
-use super::keys::unhex;
+use super::keys::{hex, unhex};
 use super::script::CallError;
 use crate::ledger::rules::{StoredSecret, next_reset};
 use crate::ledger::types::TokenFacts;
@@ -60,7 +60,7 @@ pub(crate) struct Facts {
 }
 
 /// An identity as it is spelt: every value a text, since Lua's JSON does not print large numbers exactly.
-#[derive(Deserialize)]
+#[derive(Serialize, Deserialize)]
 struct Spelt {
     name: String,
     kind: String,
@@ -105,6 +105,25 @@ impl Identity {
         })
     }
 
+    /// The JSON of it, as the scripts write it.
+    pub(crate) fn text(&self) -> String {
+        let millis = |time: Option<Timestamp>| time.map(|time| time.as_millisecond().to_string()).unwrap_or_default();
+        let secrets = self.secrets.iter().map(|secret| (hex(&secret.hash.0), secret.masked.clone(), millis(secret.ends_at)));
+        let spelt = Spelt {
+            name: self.name.clone(),
+            kind: self.kind.name().to_owned(),
+            secrets: secrets.collect(),
+            active: if self.active_balance { "1" } else { "0" }.to_owned(),
+            period: self.reset.map(|reset| reset.period.name().to_owned()).unwrap_or_default(),
+            reset_amount: self.reset.map(|reset| reset.amount.nanos().to_string()).unwrap_or_default(),
+            expires: millis(self.expire_time),
+            created: millis(Some(self.created_at)),
+            deleted: millis(self.deleted_at),
+        };
+        // Writing texts to memory cannot fail.
+        serde_json::to_string(&spelt).unwrap_or_default()
+    }
+
     /// As the stages before admission need it.
     pub(crate) fn facts(self, account: &str, id: TokenId) -> Facts {
         let token = TokenFacts { id, account: account.to_owned(), name: self.name, kind: self.kind, expire_time: self.expire_time };
@@ -142,6 +161,14 @@ impl Figures {
     /// Where it is not what a script wrote.
     pub(crate) fn read(text: &str) -> Result<Self, CallError> {
         Self::of(text).ok_or_else(|| senseless("a token's figures"))
+    }
+
+    /// `balance held sets spent resets used`.
+    pub(crate) fn text(&self) -> String {
+        let Self { balance, held, sets, spent, resets_at, last_used_at } = self;
+        let nanos = |amount: Option<Usd>| amount.map_or("-".to_owned(), |amount| amount.nanos().to_string());
+        let millis = |time: Option<Timestamp>| time.map_or("-".to_owned(), |time| time.as_millisecond().to_string());
+        format!("{} {} {sets} {} {} {}", nanos(*balance), held.nanos(), spent.nanos(), millis(*resets_at), millis(*last_used_at))
     }
 
     fn of(text: &str) -> Option<Self> {

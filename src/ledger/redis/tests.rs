@@ -11,5 +11,5 @@ mod planted;
 mod raw;
 mod runner;
 mod scripts;
-mod server;
+pub(in crate::ledger) mod server;
 mod subject;

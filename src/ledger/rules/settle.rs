@@ -140,7 +140,8 @@ impl State {
         if mutated(Mutation::ExpireFrees) {
             bill.cost = Usd::ZERO;
         }
-        if self.charge_live(now, id, bill, changes).is_err() {
+        let charged = self.charge_live(now, id, bill, changes).is_ok();
+        if !charged {
             // A figure at the end of the countable range must not keep a dead hold alive: it ends with nothing charged.
             let free = Bill { cost: Usd::ZERO, ..uncertain(EntryKind::Expire, &hold) };
             if self.charge_live(now, id, free, changes).is_err() {
@@ -149,8 +150,9 @@ impl State {
         }
         let token_sets = self.tokens.get(&hold.token).map_or(0, |token| token.budget.sets);
         let account_sets = self.account(hold.account).map_or(0, |account| account.budget.sets);
-        let expired = Expired { hold, expired_at: now, token_sets, account_sets };
-        self.insert_tombstone(id, Tombstone { ends_at: later(now, TOMBSTONE_LIFE), expired: Some(expired) });
+        // What was not charged cannot be lowered: its id is only remembered.
+        let expired = charged.then_some(Expired { hold, expired_at: now, token_sets, account_sets });
+        self.insert_tombstone(id, Tombstone { ends_at: later(now, TOMBSTONE_LIFE), expired });
         changes.tombstones.insert(id);
     }
 

@@ -15,17 +15,17 @@ use crate::ledger::rules::tests::script::{ACCOUNT, Action, Figures, Player, Repl
 use crate::ledger::{Admission, Ledger, LedgerOptions, StoreAddress, UsageFilter};
 use crate::tokens::TokenKind;
 
-struct Embedded {
+pub(in crate::ledger) struct Embedded {
     runtime: Runtime,
     ledger: Ledger,
     clock: Arc<Clock>,
     options: LedgerOptions,
-    folder: tempfile::TempDir,
+    pub(in crate::ledger) folder: tempfile::TempDir,
     openings: u32,
 }
 
 impl Embedded {
-    fn new(now: Timestamp) -> Self {
+    pub(in crate::ledger) fn new(now: Timestamp) -> Self {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         let clock = Arc::new(Clock::manual(now));
         let folder = tempfile::tempdir().unwrap();
@@ -54,11 +54,19 @@ impl Embedded {
         }
     }
 
+    /// Goes on with the file that `change` makes of its own while it is closed.
+    pub(in crate::ledger) fn go_on_with(&mut self, change: impl FnOnce(&Path) -> PathBuf) {
+        self.runtime.block_on(self.ledger.close());
+        self.options.store = StoreAddress::Sqlite(change(file(&self.options)));
+        self.ledger = open(self.options.clone(), &self.clock);
+        self.sweep();
+    }
+
     fn sweep(&self) {
         self.runtime.block_on(self.ledger.embedded().manage(|state, now, changes| while state.sweep(now, 3, changes) {})).unwrap();
     }
 
-    fn check_the_end(&mut self) {
+    pub(in crate::ledger) fn check_the_end(&mut self) {
         let rows = self.runtime.block_on(self.ledger.usage(UsageFilter { account: ACCOUNT.into(), ..UsageFilter::default() })).unwrap();
         assert!(rows.iter().all(|row| !row.cost.is_negative() && row.estimated <= row.requests), "a correction takes away no more than what was there");
         self.runtime.block_on(self.ledger.close());

@@ -5,8 +5,14 @@ use std::process::{Child, Command, Stdio};
 use std::sync::LazyLock;
 use std::time::Duration;
 
+use jiff::tz::TimeZone;
 use redis::AsyncConnectionConfig;
 use redis::aio::MultiplexedConnection;
+
+use crate::ledger::redis::RedisAddress;
+use crate::ledger::redis::connections::{CallOptions, Connections};
+use crate::ledger::redis::operations::{Answer, Operations};
+use crate::ledger::types::Settlement;
 
 /// Starts the server, waits until nobody holds the other end of its input, then ends the server and takes its folder away.
 const KEEPER: &str = r#"trap '' INT
@@ -17,20 +23,20 @@ kill "$server"
 wait "$server"
 rm -rf "$1""#;
 
-pub(super) struct Server {
+pub(in crate::ledger) struct Server {
     folder: PathBuf,
     keeper: Child,
 }
 
 impl Server {
     /// The one that all tests share, each with accounts of its own.
-    pub(super) fn shared() -> &'static Self {
+    pub(in crate::ledger) fn shared() -> &'static Self {
         static SHARED: LazyLock<Server> = LazyLock::new(|| Server::start(""));
         &SHARED
     }
 
     /// A server of one's own; `options` as on its command line.
-    pub(super) fn start(options: &str) -> Self {
+    pub(in crate::ledger) fn start(options: &str) -> Self {
         let program = std::env::var("SPENDGATE_TEST_REDIS").unwrap_or_else(|_| "redis-server".to_owned());
         let there = Command::new(&program).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();
         assert!(there.is_ok_and(|status| status.success()), "cannot run {program}: install redis-server, or name one in SPENDGATE_TEST_REDIS");
@@ -46,10 +52,20 @@ impl Server {
         panic!("{program} did not start");
     }
 
-    pub(super) async fn connect(&self) -> MultiplexedConnection {
+    pub(in crate::ledger) async fn connect(&self) -> MultiplexedConnection {
         let client = redis::Client::open(format!("unix://{}", self.folder.join("redis.sock").display())).unwrap();
         let patient = AsyncConnectionConfig::new().set_response_timeout(Some(Duration::from_secs(30))).set_connection_timeout(Some(Duration::from_secs(30)));
         client.get_multiplexed_async_connection_with_config(&patient).await.unwrap()
+    }
+}
+
+/// Ends a hold that another gateway made, as its outbox would. Returns whether it was charged.
+pub(in crate::ledger) async fn settle(address: &RedisAddress, account: &str, settlement: &Settlement) -> bool {
+    let connections = Connections::start(address, CallOptions { timeout: Duration::from_secs(5), replicas: 0 }).unwrap();
+    connections.connected(account, Duration::from_secs(10)).await.unwrap();
+    match Operations::new(connections, TimeZone::UTC).settle(account, settlement).await.unwrap().0 {
+        Answer::Done(settled) => settled.charged,
+        other => panic!("{other:?}"),
     }
 }
 

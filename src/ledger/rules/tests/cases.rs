@@ -398,4 +398,7 @@ fn what_cannot_be_counted_is_an_error_and_keeps_nobody_alive() {
     desk.wait(60);
     desk.sweep();
     assert_eq!(desk.figures(), (Some(100), 0, most));
+    // Nothing was charged, so nothing is given back when somebody knows the cost.
+    assert_eq!(desk.settle(3, 20), Settled::default());
+    assert_eq!(desk.figures(), (Some(100), 0, most));
 }

@@ -122,7 +122,8 @@ end
 -- Charges a hold whose lease ran out at its amount, flagged, since the provider has probably billed; and remembers it for a while.
 local function expire(id, hold)
   local bill = uncertain('expire', hold)
-  if not charge_live(id, hold, bill) then
+  local charged = charge_live(id, hold, bill)
+  if not charged then
     -- A figure at the end of the countable range must not keep a dead hold alive: it ends with nothing charged.
     bill.cost = 0
     if not charge_live(id, hold, bill) then
@@ -130,9 +131,14 @@ local function expire(id, hold)
     end
   end
   local ends_at = text(later(TOMBSTONE_LIFE))
-  push(tombstone_sets, id, ends_at .. ' ' .. text(now) .. ' ' .. hold.token .. ' ' .. text(hold.amount) .. ' ' .. flag(hold.on_token) .. ' ' ..
-    flag(hold.on_account) .. ' ' .. text(hold.lease_end) .. ' ' .. text(figure(hold.token).sets) .. ' ' .. text(account.sets) .. ' ' .. calendar.day .. ' ' ..
-    hold.label)
+  if charged then
+    push(tombstone_sets, id, ends_at .. ' ' .. text(now) .. ' ' .. hold.token .. ' ' .. text(hold.amount) .. ' ' .. flag(hold.on_token) .. ' ' ..
+      flag(hold.on_account) .. ' ' .. text(hold.lease_end) .. ' ' .. text(figure(hold.token).sets) .. ' ' .. text(account.sets) .. ' ' .. calendar.day ..
+      ' ' .. hold.label)
+  else
+    -- What was not charged cannot be lowered: its id is only remembered.
+    push(tombstone_sets, id, ends_at)
+  end
   push(tombstone_end_sets, ends_at, id)
 end
 
