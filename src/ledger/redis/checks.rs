@@ -83,6 +83,9 @@ fn server(host: &str, info: &Info, policy: Option<&str>, address: &RedisAddress,
     if (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0)) < OLDEST {
         return refuse(format!("{host} is Redis {version}; the ledger needs Redis {}.{} or Valkey. Upgrade the server", OLDEST.0, OLDEST.1));
     }
+    if info.field("arch_bits") == Some("32") {
+        return refuse(format!("{host} is a 32-bit server, whose scripts cannot write an amount of more than 2 dollars in nano-dollars. Use a 64-bit one"));
+    }
     match policy.or_else(|| info.field("maxmemory_policy")) {
         Some("noeviction") => {}
         Some(other) => {

@@ -7,7 +7,7 @@
 -- O(1)
 
 local time = redis.call('TIME')
-local now = string.format('%.0f', time[1] * 1000 + math.floor(time[2] / 1000))
+local now = string.format('%d', time[1] * 1000 + math.floor(time[2] / 1000))
 local known, id = redis.call('HGET', KEYS[1], ARGV[1]), ARGV[2]
 if known then
   return {'account', '0', now, known}
@@ -20,5 +20,5 @@ id = tonumber(id)
 if id >= 2097151 then
   return {'range', '0', now}
 end
-redis.call('HSET', KEYS[1], ARGV[1], string.format('%.0f', id), '', string.format('%.0f', math.max(following, id + 1)))
-return {'account', '0', now, string.format('%.0f', id)}
+redis.call('HSET', KEYS[1], ARGV[1], string.format('%d', id), '', string.format('%d', math.max(following, id + 1)))
+return {'account', '0', now, string.format('%d', id)}

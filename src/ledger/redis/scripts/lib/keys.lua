@@ -8,9 +8,9 @@ local MAX = 9007199254740991
 local END_OF_TIME = 253402207200999
 local call, match, format = redis.call, string.match, string.format
 
--- A number in full; nothing for none. Adding zero makes the negative zero positive.
+-- A whole number in full; nothing for none.
 local function text(number)
-  return number and format('%.0f', number + 0) or ''
+  return number and format('%d', number) or ''
 end
 
 local function beyond(amount)
