@@ -12,6 +12,7 @@ use crate::money::Usd;
 use crate::prices::{Bound, Usage};
 use crate::sandbox::{Faults, Simulated};
 
+pub mod anthropic;
 pub mod http;
 mod json;
 pub mod openai;
@@ -79,6 +80,11 @@ pub trait Operation: Send + Sync + 'static {
     /// The output limit that the provider applies where the request sets none and it is not the model's own.
     fn default_output(&self) -> Option<u64> {
         None
+    }
+
+    /// Service tiers that may serve a request which did not name them. They count in its bound where they have a price.
+    fn unasked_tiers(&self, _ask: &Ask) -> &'static [&'static str] {
+        &[]
     }
 }
 
@@ -150,10 +156,12 @@ pub struct Measured {
     pub service_tier: Option<String>,
     /// The model that served the request.
     pub model: Option<String>,
+    /// The input alone, where the provider told all of it before the output: exact even when the answer is cut.
+    pub input: Option<Usage>,
     /// At least as many tokens as the output that was seen: for answers that were cut. Reasoning that the provider keeps to itself
     /// is not in it.
     pub served_output: u64,
-    /// The API's own end was seen.
+    /// The API's own end was seen, or what the provider reports only there: nothing of the usage is missing.
     pub complete: bool,
     /// The cost in the provider's own words, where the route says where it stands.
     pub reported_cost: Option<Usd>,
@@ -195,6 +203,14 @@ pub trait Api: std::fmt::Debug + Send + Sync + 'static {
 
     /// A refusal as JSON in the API's own shape.
     fn refusal_body(&self, refusal: &Refusal, request_id: Option<&str>) -> Bytes;
+
+    /// Whether the headers say that the client speaks this API: they decide where a path belongs to several.
+    fn is_spoken(&self, _headers: &HeaderMap) -> bool {
+        false
+    }
+
+    /// Adds the headers that the provider insists on and the client may leave out.
+    fn complete_headers(&self, _headers: &mut HeaderMap) {}
 }
 
 /// The API that a route speaks.
@@ -202,14 +218,16 @@ pub trait Api: std::fmt::Debug + Send + Sync + 'static {
 pub fn of(kind: ApiKind) -> &'static dyn Api {
     match kind {
         ApiKind::OpenAi => &openai::OpenAi,
+        ApiKind::Anthropic => &anthropic::Anthropic,
         ApiKind::Http => &http::Http,
     }
 }
 
-/// Whose shape an error takes where no route tells.
+/// Whose shape an error takes where no route tells: the API that the headers speak of, else OpenAI's.
 #[must_use]
-pub fn fallback() -> &'static dyn Api {
-    &openai::OpenAi
+pub fn fallback(headers: &HeaderMap) -> &'static dyn Api {
+    let others: [&'static dyn Api; 1] = [&anthropic::Anthropic];
+    others.into_iter().find(|api| api.is_spoken(headers)).unwrap_or(&openai::OpenAi)
 }
 
 // === impl Ask ===

@@ -19,6 +19,7 @@ mod embeddings;
 mod faults;
 mod fields;
 mod http;
+mod messages;
 mod models;
 mod problem;
 mod respond;
@@ -34,7 +35,7 @@ use bytes::Bytes;
 
 pub use faults::Faults;
 pub use respond::{BrokenOff, SANDBOX_HEADER, SimulatedBody};
-pub use serve::serve;
+pub use serve::{ServedModels, serve};
 
 use problem::Problem;
 
@@ -52,6 +53,12 @@ pub enum SimulatedOperation {
     Embeddings,
     /// OpenAI `GET models`. One model alone: [`simulate_model`].
     Models,
+    /// Anthropic `POST messages`.
+    Messages,
+    /// Anthropic `POST messages/count_tokens`.
+    CountTokens,
+    /// Anthropic `GET models`. One model alone: [`simulate_anthropic_model`].
+    AnthropicModels,
     /// Anything else behind a route: a small JSON object that says it is simulated.
     Http,
 }
@@ -76,33 +83,44 @@ pub struct Simulated {
 /// Work and memory are bounded for any body: a few milliseconds for a hostile schema, a few megabytes of answer beyond the size of the request.
 #[must_use]
 pub fn simulate(operation: SimulatedOperation, body: &[u8], faults: &Faults, models: &mut dyn Iterator<Item = &str>) -> Simulated {
-    finish(faults, || match operation {
+    let simulated = finish(faults, || match operation {
         SimulatedOperation::ChatCompletions => chat::answer(body, faults),
         SimulatedOperation::Completions => completions::answer(body, faults),
         SimulatedOperation::Embeddings => embeddings::answer(body, faults),
         SimulatedOperation::Models => Ok(models::list(models)),
+        SimulatedOperation::Messages => messages::answer(body, faults),
+        SimulatedOperation::CountTokens => messages::count(body),
+        SimulatedOperation::AnthropicModels => Ok(messages::models(models)),
         SimulatedOperation::Http => Ok(http::answer(body)),
-    })
+    });
+    simulated.unwrap_or_else(|problem| Simulated::problem(operation, &problem)).with(faults)
 }
 
 /// Answers OpenAI `GET models/{id}`: the model if it is among `models`, else the provider's 404.
 #[must_use]
 pub fn simulate_model(id: &str, faults: &Faults, models: &mut dyn Iterator<Item = &str>) -> Simulated {
-    finish(faults, || models::one(id, models))
+    let simulated = finish(faults, || models::one(id, models));
+    simulated.unwrap_or_else(|problem| Simulated::problem(SimulatedOperation::Models, &problem)).with(faults)
 }
 
-/// Puts the faults in: a status takes the place of whatever would be answered, the others change how it arrives.
-fn finish(faults: &Faults, answer: impl FnOnce() -> Result<Simulated, Problem>) -> Simulated {
-    let answer = match faults.status {
-        Some(status) => Err(Problem::of_status(status)),
-        None => answer(),
-    };
-    let mut simulated = answer.unwrap_or_else(|problem| Simulated::problem(&problem));
-    simulated.latency = faults.latency.unwrap_or_default();
-    if let Some(events) = faults.cut {
-        simulated.cut_after(events);
+/// Answers Anthropic `GET models/{id}` likewise.
+#[must_use]
+pub fn simulate_anthropic_model(id: &str, faults: &Faults, models: &mut dyn Iterator<Item = &str>) -> Simulated {
+    let simulated = finish(faults, || messages::model(id, models));
+    simulated.unwrap_or_else(|problem| Simulated::problem(SimulatedOperation::AnthropicModels, &problem)).with(faults)
+}
+
+/// A status that was asked for takes the place of whatever would be answered.
+fn finish(faults: &Faults, answer: impl FnOnce() -> Result<Simulated, Problem>) -> Result<Simulated, Problem> {
+    faults.status.map_or_else(answer, |status| Err(Problem::of_status(status)))
+}
+
+// === impl SimulatedOperation ===
+
+impl SimulatedOperation {
+    const fn is_anthropic(self) -> bool {
+        matches!(self, Self::Messages | Self::CountTokens | Self::AnthropicModels)
     }
-    simulated
 }
 
 // === impl Simulated ===
@@ -116,9 +134,20 @@ impl Simulated {
         Self { status: StatusCode::OK, content_type: EVENTS, latency: Duration::ZERO, chunks, cut: false }
     }
 
-    fn problem(problem: &Problem) -> Self {
+    /// An error in the shape of the operation's API.
+    fn problem(operation: SimulatedOperation, problem: &Problem) -> Self {
         let status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        Self { status, ..Self::json(problem.body()) }
+        let body = if operation.is_anthropic() { problem.anthropic_body() } else { problem.body() };
+        Self { status, ..Self::json(body) }
+    }
+
+    /// Puts in the faults that change how an answer arrives.
+    fn with(mut self, faults: &Faults) -> Self {
+        self.latency = faults.latency.unwrap_or_default();
+        if let Some(events) = faults.cut {
+            self.cut_after(events);
+        }
+        self
     }
 
     /// Whether the body is a stream of events.

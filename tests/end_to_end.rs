@@ -6,6 +6,7 @@
 
 mod support;
 
+mod anthropic;
 mod check;
 mod clamp;
 mod crash;

@@ -15,18 +15,19 @@ use crate::prices::Bound;
 use crate::sandbox::{self, Faults, Simulated, SimulatedOperation};
 
 mod answer;
-mod ask;
-mod content;
+pub(super) mod ask;
+pub(super) mod content;
 mod fields;
 mod headers;
 mod images;
-mod members;
+pub(super) mod members;
 mod meter_stream;
 mod meter_whole;
 mod models;
 mod refuse;
 mod usage;
 
+pub(super) use meter_stream::remember;
 pub use models::filter_models;
 pub(super) use refuse::body as refusal_body;
 
@@ -218,7 +219,7 @@ pub(super) fn put_bearer(headers: &mut HeaderMap, key: &HeaderValue) {
 }
 
 /// The id in `models/{id}`. Ids may have slashes; anything that a provider could read as another path is not one.
-fn model_in_path(path: &str) -> Option<&str> {
+pub(super) fn model_in_path(path: &str) -> Option<&str> {
     let id = path.strip_prefix("models/")?;
     let plain = id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._:@/~".contains(&byte));
     let steps = id.split('/').all(|step| !step.bytes().all(|byte| byte == b'.'));
@@ -242,7 +243,7 @@ fn no_operation(path: &str) -> NoOperation {
 }
 
 /// A path, short enough for an error.
-fn shown(path: &str) -> String {
+pub(super) fn shown(path: &str) -> String {
     path.chars().take(100).collect()
 }
 

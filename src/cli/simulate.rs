@@ -20,10 +20,11 @@ pub struct SimulateArgs {
 /// When the address cannot be listened on.
 pub(super) fn run(args: &SimulateArgs) -> anyhow::Result<ExitCode> {
     let book = PriceBook::builtin().map_err(|errors| anyhow::anyhow!("the price book built into the binary is broken: {errors:?}"))?;
-    let models: Vec<String> = book.models("openai").map(str::to_owned).collect();
+    let listed = |provider: &str| book.models(provider).map(str::to_owned).collect();
+    let models = sandbox::ServedModels { openai: listed("openai"), anthropic: listed("anthropic") };
     tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(async {
         let listener = tokio::net::TcpListener::bind(args.listen).await.map_err(|error| anyhow::anyhow!("cannot listen on {}: {error}", args.listen))?;
-        super::say(&format!("simulating OpenAI's API on http://{}/v1", listener.local_addr()?));
+        super::say(&format!("simulating OpenAI's and Anthropic's APIs on http://{}/v1", listener.local_addr()?));
         let stop = async {
             let _ = crate::server::stop_signal().await;
         };

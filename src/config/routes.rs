@@ -59,7 +59,8 @@ pub struct Route {
 pub enum RoutePath {
     /// One exact path.
     Exact(String),
-    /// All paths below a prefix, which ends with `/`.
+    /// All paths that begin with this: `/v1/`, or `/v1/messages` where only those operations are taken. What stands below it is what follows its
+    /// last slash.
     Mount(String),
 }
 
@@ -68,6 +69,8 @@ pub enum RoutePath {
 pub enum ApiKind {
     /// OpenAI's, and all that are compatible with it.
     OpenAi,
+    /// Anthropic's.
+    Anthropic,
     /// Anything else: bytes in, bytes out, a price of its own.
     Http,
 }
@@ -197,7 +200,7 @@ impl RoutePath {
     pub fn below<'a>(&self, path: &'a str) -> Option<&'a str> {
         match self {
             Self::Exact(exact) => (exact == path).then_some(""),
-            Self::Mount(prefix) => path.strip_prefix(prefix.as_str()),
+            Self::Mount(prefix) => path.starts_with(prefix.as_str()).then(|| path.get(prefix.rfind('/')? + 1..)).flatten(),
         }
     }
 
@@ -219,6 +222,7 @@ impl ApiKind {
     pub const fn name(self) -> &'static str {
         match self {
             Self::OpenAi => "openai",
+            Self::Anthropic => "anthropic",
             Self::Http => "http",
         }
     }

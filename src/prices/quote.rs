@@ -21,6 +21,13 @@ pub struct Bound {
     pub choices: u64,
     /// Web searches and the like, at most.
     pub max_searches: u64,
+    /// Input that the request does not show, such as pages of documents and what tools read at the provider: so many times all that the model's
+    /// context window holds. See [`Bound::with_window`].
+    pub windows: u64,
+    /// The window is at least this large, whatever the price book says: some requests widen it.
+    pub widened_window: u64,
+    /// Output limits below this make the request invalid.
+    pub least_output: u64,
 }
 
 /// What the route says about output.
@@ -97,11 +104,29 @@ pub fn quote(candidates: &[&Rates], limits: &ModelLimits, bound: &Bound, route: 
         // Where output costs nothing, nothing needs to limit it.
         return if slope == 0 { Ok(without_output) } else { Err(PriceError::Unbounded) };
     };
-    let least_output = if route.clamp { route.min_output.min(max_output) } else { max_output };
+    let least_output = if route.clamp { route.min_output.max(bound.least_output).min(max_output) } else { max_output };
     let mut quote = Quote { want: Usd::ZERO, least: Usd::ZERO, fixed, slope, max_output: Some(max_output) };
     quote.want = quote.cost_at(max_output);
     quote.least = quote.cost_at(least_output);
     Ok(quote)
+}
+
+// === impl Bound ===
+
+impl Bound {
+    /// The same bound with its `windows` counted as input, which stands for all of it: no prompt is longer than the window.
+    ///
+    /// # Errors
+    /// [`PriceError::UnknownWindow`] where the model's context window is not known and counts.
+    pub fn with_window(mut self, context: Option<u64>) -> Result<Self, PriceError> {
+        if self.windows == 0 {
+            return Ok(self);
+        }
+        let window = context.ok_or(PriceError::UnknownWindow)?.max(self.widened_window);
+        let unit = if self.input.get(Unit::CacheWrite1h) > 0 { Unit::CacheWrite1h } else { Unit::Input };
+        self.input.set(unit, self.input.get(unit).max(window.saturating_mul(self.windows)));
+        Ok(self)
+    }
 }
 
 // === impl Quote ===

@@ -20,6 +20,9 @@ pub enum PriceError {
     /// The request sets no output limit, and nothing says how much the model gives at most.
     #[error("the request sets no output limit and none is known for this model: set max_tokens, or give the model a max_output in the price book")]
     Unbounded,
+    /// The request brings input that only the model's context window bounds, and that is not known.
+    #[error("the request brings input that only the model's context window bounds, and it is not known: give the model a context in the price book")]
+    UnknownWindow,
     /// There are no rates at all for what was asked, for example for a service tier.
     #[error("there is no price for what was asked")]
     NoRates,

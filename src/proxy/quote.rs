@@ -206,13 +206,16 @@ impl TokenPrice {
             clamp: route.clamp && ask.clampable(),
         };
         let asked_tier = ask.service_tier.clone();
+        let context = if let RateSource::Book(model) = &source { model.limits.context } else { None };
+        let bound = ask.bound.with_window(context).map_err(|error| unpriceable(&ask.model, &error))?;
         let quote = match &source {
-            RateSource::Route(rates) => prices::quote(&[rates], &prices::ModelLimits::default(), &ask.bound, &limits),
+            RateSource::Route(rates) => prices::quote(&[rates], &prices::ModelLimits::default(), &bound, &limits),
             RateSource::Book(model) => {
                 let tier = asked_tier.as_deref();
-                let mut candidates = model.candidates(at, &tier_variant(None));
+                let served_as = |tier| tier_variants(tier).into_iter().flat_map(|variant| model.candidates(at, &variant));
+                let mut candidates = model.candidates(at, &Variant::Default);
                 if let Some(tier) = tier {
-                    let asked = model.candidates(at, &tier_variant(Some(tier)));
+                    let asked: Vec<&Rates> = served_as(tier).collect();
                     if asked.is_empty() {
                         let message = format!("Model '{}' has no price for service tier '{tier}'.", ask.model);
                         return Err(Refusal::new(crate::apis::RefusalKind::ModelNotPriced, message).with_param(Some("service_tier".to_owned())));
@@ -220,14 +223,17 @@ impl TokenPrice {
                     // A provider may serve what it was asked to favour at its usual tier.
                     candidates.extend(asked);
                 }
+                for tier in operation.unasked_tiers(ask) {
+                    candidates.extend(served_as(tier));
+                }
                 if candidates.is_empty() {
                     return Err(Refusal::model_not_priced(&ask.model));
                 }
-                prices::quote(&candidates, &model.limits, &ask.bound, &limits)
+                prices::quote(&candidates, &model.limits, &bound, &limits)
             }
         };
         let quote = quote.map_err(|error| unpriceable(&ask.model, &error))?;
-        Ok(Self { source, asked_tier, at, quote, bound: ask.bound })
+        Ok(Self { source, asked_tier, at, quote, bound })
     }
 
     /// True where the price is the price book's, and not the route's own.
@@ -242,7 +248,8 @@ impl TokenPrice {
         let output = [Unit::Output, Unit::OutputReasoning, Unit::OutputAudio, Unit::OutputImage, Unit::OutputVideo]
             .into_iter()
             .fold(0_u64, |sum, unit| sum.saturating_add(usage.get(unit)));
-        most(model.limits.context).is_some_and(|most| usage.input_tokens() > most || output / self.bound.choices.max(1) > most)
+        let context = model.limits.context.map(|context| context.max(self.bound.widened_window));
+        most(context).is_some_and(|most| usage.input_tokens() / self.bound.windows.max(1) > most || output / self.bound.choices.max(1) > most)
     }
 
     /// Whether the provider itself is known to limit the model's output.
@@ -254,9 +261,10 @@ impl TokenPrice {
     pub(super) fn rates(&self, served_tier: Option<&str>) -> Option<&Rates> {
         match &self.source {
             RateSource::Route(rates) => Some(rates),
-            RateSource::Book(model) => served_tier
-                .and_then(|tier| model.rates(self.at, &tier_variant(Some(tier))))
-                .or_else(|| model.rates(self.at, &tier_variant(self.asked_tier.as_deref()))),
+            RateSource::Book(model) => {
+                let of_tier = |tier| tier_variants(tier).into_iter().find_map(|variant| model.rates(self.at, &variant));
+                served_tier.and_then(of_tier).or_else(|| self.asked_tier.as_deref().map_or_else(|| model.rates(self.at, &Variant::Default), of_tier))
+            }
         }
     }
 }
@@ -279,8 +287,9 @@ impl TokenPrice {
     }
 }
 
-fn tier_variant(tier: Option<&str>) -> Variant<'_> {
-    tier.map_or(Variant::Default, Variant::ServiceTier)
+/// What a tier may be in the price book: a speed goes by the same name wherever it is asked for and reported.
+fn tier_variants(tier: &str) -> [Variant<'_>; 2] {
+    [Variant::ServiceTier(tier), Variant::Speed(tier)]
 }
 
 fn unpriceable(model: &str, error: &PriceError) -> Refusal {
@@ -291,6 +300,9 @@ fn unpriceable(model: &str, error: &PriceError) -> Refusal {
         PriceError::Unbounded => {
             Refusal::invalid_request(format!("The output of model '{model}' has no known limit, so the cost cannot be bounded; set an output limit."))
         }
+        PriceError::UnknownWindow => Refusal::invalid_request(format!(
+            "The request brings documents or tools whose input only the context window of model '{model}' bounds, and that is not known here."
+        )),
         PriceError::NoRates => Refusal::model_not_priced(model),
         PriceError::TooLarge => Refusal::invalid_request("The request can cost more than any budget can hold; lower its output limit."),
     }

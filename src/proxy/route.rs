@@ -7,7 +7,7 @@ use http::Method;
 use hyper::body::Incoming;
 
 use crate::apis::{self, Api, Operation, Refusal};
-use crate::config::{Configuration, Route, RoutePath};
+use crate::config::{Configuration, Route};
 
 use super::Refused;
 use super::screen::Screened;
@@ -32,19 +32,24 @@ pub(super) struct Routed {
 /// Finds the routes and the operation.
 pub(super) fn route(screened: Screened, snapshot: Arc<Configuration>) -> Result<Routed, Box<Refused>> {
     let Screened { method, path, query, headers, body } = screened;
-    let mut matching = snapshot.routes.matching(&path);
-    let Some((first, below)) = matching.next() else {
-        return Err(Refused::new(apis::fallback(), Refusal::route_not_found(format!("There is no route for {method} {path}."))));
+    let Some((first, first_below)) = snapshot.routes.matching(&path).next() else {
+        return Err(Refused::new(apis::fallback(&headers), Refusal::route_not_found(format!("There is no route for {method} {path}."))));
     };
-    let api = apis::of(first.api);
-    let operation = api.operation(&method, below).map_err(|none| Refused::new(api, Refusal::from(none)))?;
+    let mut found = (first, first_below, apis::of(first.api).operation(&method, first_below));
+    // Several APIs have a `models`: the client's headers tell which one it means. Otherwise the first match wins.
+    let spoken = snapshot.routes.matching(&path).find(|(route, _)| apis::of(route.api).is_spoken(&headers));
+    if let Some((route, below)) = spoken {
+        let operation = apis::of(route.api).operation(&method, below);
+        if operation.is_ok() || found.2.is_err() {
+            found = (route, below, operation);
+        }
+    }
+    let (chosen, below, operation) = found;
+    let api = apis::of(chosen.api);
+    let operation = operation.map_err(|none| Refused::new(api, Refusal::from(none)))?;
+    // Only the chosen route's mount decides what stands below it.
+    let mounted_alike = |(route, other): &(&Arc<Route>, &str)| route.api == chosen.api && other.len() == below.len();
+    let routes = snapshot.routes.matching(&path).filter(mounted_alike).map(|(route, _)| route.clone()).collect();
     let below = path.len() - below.len();
-    let mut routes = vec![first.clone()];
-    routes.extend(matching.filter(|(route, _)| route.api == first.api).map(|(route, _)| route.clone()));
-    // Only the first mount decides what stands below it.
-    routes.retain(|route| match &route.path {
-        RoutePath::Mount(prefix) => prefix.len() == below,
-        RoutePath::Exact(_) => below == path.len(),
-    });
     Ok(Routed { routes, api, operation, method, below, path, query, headers, body, snapshot: snapshot.clone() })
 }

@@ -20,7 +20,8 @@ pub(super) struct Screened {
 /// Checks framing, method and path.
 pub(super) fn screen(request: Request<Incoming>, peer: Peer) -> Result<Screened, Box<Refused>> {
     let (head, body) = request.into_parts();
-    let refuse = |message: &str| Refused::new(apis::fallback(), Refusal::invalid_request(message));
+    let api = apis::fallback(&head.headers);
+    let refuse = |message: &str| Refused::new(api, Refusal::invalid_request(message));
     if peer.oddly_framed() {
         return Err(refuse(
             "The request's framing is ambiguous: send exactly one Content-Length or one \"Transfer-Encoding: chunked\", and end every line with CR LF.",
@@ -30,11 +31,11 @@ pub(super) fn screen(request: Request<Incoming>, peer: Peer) -> Result<Screened,
         return Err(refuse("Connections cannot be upgraded or tunnelled here."));
     }
     if head.headers.get(CONTENT_ENCODING).is_some_and(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"identity")) {
-        return Err(Refused::new(apis::fallback(), Refusal::unsupported_encoding()));
+        return Err(Refused::new(api, Refusal::unsupported_encoding()));
     }
     let path = head.uri.path();
     if !plain_path(path) {
-        return Err(Refused::new(apis::fallback(), Refusal::route_not_found(format!("There is no route for {path:?}."))));
+        return Err(Refused::new(api, Refusal::route_not_found(format!("There is no route for {path:?}."))));
     }
     Ok(Screened { path: path.to_owned(), query: head.uri.query().map(str::to_owned), method: head.method, headers: head.headers, body })
 }

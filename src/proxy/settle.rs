@@ -67,6 +67,11 @@ fn token_charge(price: &TokenPrice, ending: Ending, measured: &Measured, admitte
             Some(cost) => Charge::Cost { cost, certainty: Certainty::Exact, usage: *usage },
             None => Charge::Hold,
         },
+        // The provider had told all before it broke off.
+        (Some(usage), Ending::Cut) if measured.complete => match cost(price, measured, usage) {
+            Some(cost) => Charge::Cost { cost, certainty: Certainty::Exact, usage: *usage },
+            None => Charge::Hold,
+        },
         // What a provider reported before it broke off may not be all of it.
         (Some(usage), _) => {
             let seen = cost(price, measured, usage);
@@ -89,7 +94,8 @@ fn cost(price: &TokenPrice, measured: &Measured, usage: &Usage) -> Option<Usd> {
 /// What passed, metered upwards, and never more than was held.
 fn estimate(price: &TokenPrice, measured: &Measured, admitted: Admitted) -> Charge {
     let output = if price.bound.has_output { measured.served_output.saturating_add(price.bound.input.get(Unit::Output)) } else { 0 };
-    let usage = price.bound.input.with(Unit::Output, output);
+    let input = measured.input.unwrap_or_else(|| price.bound.input.with(Unit::WebSearches, price.bound.max_searches));
+    let usage = input.with(Unit::Output, output);
     let most = if admitted.budgeted { admitted.amount } else { price.quote.want };
     match price.rates(None).and_then(|rates| rates.cost(&usage).ok()) {
         Some(cost) => Charge::Cost { cost: cost.min(most), certainty: Certainty::Estimated, usage },

@@ -76,6 +76,7 @@ pub(super) fn request(quoted: &Quoted, body: Bytes) -> anyhow::Result<Request<Fu
     *request.method_mut() = method.clone();
     *request.uri_mut() = uri.path_and_query(target).build().context("the upstream's address and this path make no URL")?;
     *request.headers_mut() = passed_headers(quoted, headers);
+    quoted.api.complete_headers(request.headers_mut());
     if let UpstreamKey::Value(key) = &upstream.key {
         match &upstream.key_header {
             Some(name) => {

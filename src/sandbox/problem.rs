@@ -82,6 +82,23 @@ impl Problem {
         Self { status, message: format!("Simulated error {status}: {what}."), kind, param: None, code }
     }
 
+    /// The JSON body, as Anthropic shapes it.
+    pub(super) fn anthropic_body(&self) -> Bytes {
+        let kind = match self.status {
+            401 => "authentication_error",
+            402 => "billing_error",
+            403 => "permission_error",
+            404 => "not_found_error",
+            413 => "request_too_large",
+            429 => "rate_limit_error",
+            504 => "timeout_error",
+            529 => "overloaded_error",
+            400..=499 => "invalid_request_error",
+            _ => "api_error",
+        };
+        Bytes::from(json!({"type": "error", "error": {"type": kind, "message": self.message}, "request_id": null}).to_string())
+    }
+
     /// The JSON body.
     pub(super) fn body(&self) -> Bytes {
         let body = json!({"error": {"message": self.message, "type": self.kind, "param": self.param, "code": self.code}});

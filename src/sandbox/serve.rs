@@ -18,8 +18,10 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use super::problem::Problem;
-use super::{Faults, Simulated, SimulatedBody, SimulatedOperation, simulate, simulate_model};
+use super::{Faults, Simulated, SimulatedBody, SimulatedOperation, simulate, simulate_anthropic_model, simulate_model};
 
+/// The request header by which a client of Anthropic's API is known.
+const ANTHROPIC_VERSION: HeaderName = HeaderName::from_static("anthropic-version");
 /// The request header that asks for faults.
 const FAULTS_HEADER: HeaderName = HeaderName::from_static("spendgate-simulate");
 const MAX_BODY: usize = 32 << 20;
@@ -34,15 +36,25 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 enum Target<'p> {
     Operation(SimulatedOperation),
     Model(&'p str),
+    AnthropicModel(&'p str),
+}
+
+/// The ids that lists of models show.
+#[derive(Clone, Debug, Default)]
+pub struct ServedModels {
+    /// In OpenAI's list.
+    pub openai: Vec<String>,
+    /// In Anthropic's list.
+    pub anthropic: Vec<String>,
 }
 
 /// Serves simulated answers on `listener` until `shutdown` completes, then finishes what runs (10 seconds at most). `models` are the ids that
-/// `GET /v1/models` lists; requests may name any model.
+/// `GET /v1/models` lists, Anthropic's for who sends `anthropic-version`; requests may name any model.
 ///
 /// # Errors
 /// None at present: a failed accept is tried again. The result leaves room for listeners that can fail.
-pub async fn serve(listener: TcpListener, models: Vec<String>, shutdown: impl Future<Output = ()>) -> io::Result<()> {
-    let models: Arc<[String]> = models.into();
+pub async fn serve(listener: TcpListener, models: ServedModels, shutdown: impl Future<Output = ()>) -> io::Result<()> {
+    let models = Arc::new(models);
     let (stop, stopped) = watch::channel(());
     let mut connections = JoinSet::new();
     tokio::pin!(shutdown);
@@ -69,7 +81,7 @@ pub async fn serve(listener: TcpListener, models: Vec<String>, shutdown: impl Fu
 }
 
 /// Serves one connection; `stopped` closes when the service ends.
-async fn connection(socket: TcpStream, models: Arc<[String]>, mut stopped: watch::Receiver<()>) {
+async fn connection(socket: TcpStream, models: Arc<ServedModels>, mut stopped: watch::Receiver<()>) {
     // Small events should not wait for each other.
     let _ = socket.set_nodelay(true);
     let service = service_fn(move |request| {
@@ -88,24 +100,27 @@ async fn connection(socket: TcpStream, models: Arc<[String]>, mut stopped: watch
     }
 }
 
-async fn respond<B>(request: Request<B>, models: &[String]) -> Response<SimulatedBody>
+async fn respond<B>(request: Request<B>, models: &ServedModels) -> Response<SimulatedBody>
 where
     B: Body<Data = Bytes> + Send,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
     let path = request.uri().path().to_owned();
-    let Some((allowed, target)) = find(&path) else {
-        return Simulated::problem(&Problem::service(404, format!("There is nothing at {} here.", shown(&path)), "route_not_found")).into_response();
+    let anthropic = request.headers().contains_key(ANTHROPIC_VERSION);
+    let Some((allowed, target)) = find(&path, anthropic) else {
+        let shape = if anthropic { SimulatedOperation::AnthropicModels } else { SimulatedOperation::Models };
+        return Simulated::problem(shape, &Problem::service(404, format!("There is nothing at {} here.", shown(&path)), "route_not_found")).into_response();
     };
+    let shape = target.shape();
     if request.method() != allowed {
         let message = format!("{} takes {allowed} requests only.", shown(&path));
-        let mut response = Simulated::problem(&Problem::service(405, message, "method_not_allowed")).into_response();
+        let mut response = Simulated::problem(shape, &Problem::service(405, message, "method_not_allowed")).into_response();
         response.headers_mut().extend(HeaderValue::from_str(allowed.as_str()).map(|value| (ALLOW, value)));
         return response;
     }
     let simulated = match answer(request, &target, models).await {
         Ok(simulated) => simulated,
-        Err(problem) => Simulated::problem(&problem),
+        Err(problem) => Simulated::problem(shape, &problem),
     };
     if !simulated.latency.is_zero() {
         tokio::time::sleep(simulated.latency).await;
@@ -113,31 +128,52 @@ where
     simulated.into_response()
 }
 
-async fn answer<B>(request: Request<B>, target: &Target<'_>, models: &[String]) -> Result<Simulated, Problem>
+async fn answer<B>(request: Request<B>, target: &Target<'_>, models: &ServedModels) -> Result<Simulated, Problem>
 where
     B: Body<Data = Bytes> + Send,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
     let faults = faults(&request)?;
-    let mut models = models.iter().map(String::as_str);
+    let listed = if target.shape().is_anthropic() { &models.anthropic } else { &models.openai };
+    let mut models = listed.iter().map(String::as_str);
     match target {
         Target::Operation(operation) => {
             let body = read(request.into_body()).await?;
             Ok(simulate(*operation, &body, &faults, &mut models))
         }
         Target::Model(id) => Ok(simulate_model(id, &faults, &mut models)),
+        Target::AnthropicModel(id) => Ok(simulate_anthropic_model(id, &faults, &mut models)),
     }
 }
 
-/// The operation at a path, and the method that it takes.
-fn find(path: &str) -> Option<(Method, Target<'_>)> {
+// === impl Target ===
+
+impl Target<'_> {
+    /// An operation whose API shapes errors.
+    const fn shape(&self) -> SimulatedOperation {
+        match self {
+            Self::Operation(operation) => *operation,
+            Self::Model(_) => SimulatedOperation::Models,
+            Self::AnthropicModel(_) => SimulatedOperation::AnthropicModels,
+        }
+    }
+}
+
+/// The operation at a path, and the method that it takes. Two APIs have models: which is meant, the client's headers tell.
+fn find(path: &str, anthropic: bool) -> Option<(Method, Target<'_>)> {
     let operation = |method, operation| Some((method, Target::Operation(operation)));
     match path {
         "/v1/chat/completions" => operation(Method::POST, SimulatedOperation::ChatCompletions),
         "/v1/completions" => operation(Method::POST, SimulatedOperation::Completions),
         "/v1/embeddings" => operation(Method::POST, SimulatedOperation::Embeddings),
+        "/v1/messages" => operation(Method::POST, SimulatedOperation::Messages),
+        "/v1/messages/count_tokens" => operation(Method::POST, SimulatedOperation::CountTokens),
+        "/v1/models" if anthropic => operation(Method::GET, SimulatedOperation::AnthropicModels),
         "/v1/models" => operation(Method::GET, SimulatedOperation::Models),
-        _ => path.strip_prefix("/v1/models/").filter(|id| !id.is_empty()).map(|id| (Method::GET, Target::Model(id))),
+        _ => {
+            let id = path.strip_prefix("/v1/models/").filter(|id| !id.is_empty())?;
+            Some((Method::GET, if anthropic { Target::AnthropicModel(id) } else { Target::Model(id) }))
+        }
     }
 }
 

@@ -115,14 +115,28 @@ class Gateway:
 url = "http://127.0.0.1:{provider}"
 key = "${{OPENAI_API_KEY}}"
 
+[upstreams.anthropic]
+url = "http://127.0.0.1:{provider}"
+key = "${{OPENAI_API_KEY}}"
+
 [upstreams.silent]
 url = "http://{self.silence.address}"
 key = "${{OPENAI_API_KEY}}"
 
 [[routes]]
+path = "/v1/messages*"
+api = "anthropic"
+upstream = "anthropic"
+
+[[routes]]
 path = "/v1/*"
 api = "openai"
 upstream = "openai"
+
+[[routes]]
+path = "/v1/*"
+api = "anthropic"
+upstream = "anthropic"
 
 [[routes]]
 path = "/silent"

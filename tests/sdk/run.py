@@ -1,17 +1,16 @@
-"""Runs the SDK tests with the SDK of this interpreter and closes with "N passed, N failed"."""
+"""Runs the tests of one SDK (`run.py openai`, `run.py anthropic`) with the version in this interpreter; closes with "N passed, N failed"."""
 
+import importlib
+import importlib.metadata
 import pathlib
 import sys
 import unittest
 
-import openai
-
+sdk = sys.argv[1] if len(sys.argv) > 1 else "openai"
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
-import test_openai  # noqa: E402: its folder has to be on the path first
-
-print(f"openai {openai.VERSION}, Python {sys.version.split()[0]}", flush=True)
-suite = unittest.defaultTestLoader.loadTestsFromModule(test_openai)
+print(f"{sdk} {importlib.metadata.version(sdk)}, Python {sys.version.split()[0]}", flush=True)
+suite = unittest.defaultTestLoader.loadTestsFromModule(importlib.import_module(f"test_{sdk}"))
 result = unittest.TextTestRunner(stream=sys.stdout, verbosity=2).run(suite)
 failed = len(result.failures) + len(result.errors)
 print(f"{result.testsRun - failed} passed, {failed} failed")

@@ -1,9 +1,10 @@
-//! A stand-in provider that speaks OpenAI's API and keeps **its own ledger** of what it served: the oracle for every test about money.
+//! A stand-in provider that speaks OpenAI's API and Anthropic's, and keeps **its own ledger** of what it served: the oracle for every test about money.
 //!
 //! What it does with a request is a [`Script`]: from the setting shared by all requests, from the header `x-stand-in`, or from
 //! `@{...}` anywhere in the body, the later winning.
 
 mod answers;
+mod anthropic;
 mod body;
 mod script;
 
@@ -88,6 +89,7 @@ fn prices(model: &str) -> (i64, i64, i64) {
         "gpt-4o-mini" => (150, 75, 600),
         "text-embedding-3-small" => (20, 20, 0),
         "gpt-3.5-turbo-instruct" => (1500, 1500, 2000),
+        "claude-haiku-4-5" => (1000, 100, 5000),
         _ => (0, 0, 0),
     }
 }

@@ -188,7 +188,7 @@ impl Scan {
         let asked = self.max_completion_tokens.as_ref().and_then(|limit| limit.tokens).or(self.max_tokens.as_ref().and_then(|limit| limit.tokens));
         let has_output = shape != Shape::Embedding;
         Ok(Ask {
-            bound: Bound { input, output_tokens: asked, has_output, choices, max_searches: u64::from(searches) },
+            bound: Bound { input, output_tokens: asked, has_output, choices, max_searches: u64::from(searches), ..Bound::default() },
             stream: self.stream,
             asked_usage: self.stream && self.stream_options.as_ref().is_some_and(|options| matches!(options.include_usage, Some((true, _)))),
             edits: Edits { limit: has_output.then(|| self.limit_edit(shape, &model, insert_at)), fixed: self.usage_edit(insert_at).into_iter().collect() },
@@ -244,7 +244,7 @@ fn unknown(shape: Shape, key: &str) -> AskError {
     }
 }
 
-fn model(scanner: &mut Scanner<'_>) -> Result<String, AskError> {
+pub(in crate::apis) fn model(scanner: &mut Scanner<'_>) -> Result<String, AskError> {
     let wrong = || AskError::invalid("model", format!("'model' must be the name of a model, at most {MAX_MODEL_BYTES} bytes"));
     if scanner.kind()? != Kind::String {
         return Err(wrong());
@@ -264,7 +264,7 @@ fn service_tier(scanner: &mut Scanner<'_>) -> Result<String, AskError> {
     }
 }
 
-fn boolean(scanner: &mut Scanner<'_>, param: &'static str) -> Result<bool, AskError> {
+pub(in crate::apis) fn boolean(scanner: &mut Scanner<'_>, param: &'static str) -> Result<bool, AskError> {
     let kind = scanner.kind()?;
     if !matches!(kind, Kind::True | Kind::False) {
         return Err(AskError::invalid(param, format!("'{param}' must be true or false")));
@@ -274,7 +274,7 @@ fn boolean(scanner: &mut Scanner<'_>, param: &'static str) -> Result<bool, AskEr
 }
 
 /// A whole number of plain digits: `16.0` and `1e3` are numbers that providers read differently.
-fn integer(scanner: &mut Scanner<'_>, param: &'static str, most: u64) -> Result<u64, AskError> {
+pub(in crate::apis) fn integer(scanner: &mut Scanner<'_>, param: &'static str, most: u64) -> Result<u64, AskError> {
     let wrong = || AskError::invalid(param, format!("'{param}' must be a whole number from 0 to {most}"));
     if scanner.kind()? != Kind::Number {
         return Err(wrong());

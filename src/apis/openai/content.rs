@@ -250,6 +250,6 @@ fn token_id(scanner: &mut Scanner<'_>) -> Result<(), JsonError> {
 }
 
 /// What a client wrote, short enough for an error.
-pub(super) fn short(text: &str) -> String {
+pub(in crate::apis) fn short(text: &str) -> String {
     text.chars().take(64).collect()
 }

@@ -241,12 +241,13 @@ impl Meter for StreamMeter {
             served_output: self.served_output,
             complete: self.done,
             reported_cost: None,
+            input: None,
         }
     }
 }
 
 /// Keeps what an event says, without a copy where it is known already.
-pub(super) fn remember(known: &mut Option<String>, said: Option<Text<'_>>) {
+pub(in crate::apis) fn remember(known: &mut Option<String>, said: Option<Text<'_>>) {
     if let Some(said) = said.and_then(|text| text.decode())
         && known.as_deref() != Some(said.as_ref())
     {

@@ -69,6 +69,7 @@ impl Meter for WholeMeter {
             served_output: if self.has_output { self.members.nested_text() } else { 0 },
             complete: self.ended && self.members.closed(),
             reported_cost: None,
+            input: None,
         }
     }
 }

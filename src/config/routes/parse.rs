@@ -175,9 +175,10 @@ impl Checker<'_> {
         let path = self.take(&raw.path, route_path(raw.path.get_ref()));
         let api = match raw.api.get_ref().as_str() {
             "openai" => Some(ApiKind::OpenAi),
+            "anthropic" => Some(ApiKind::Anthropic),
             "http" => Some(ApiKind::Http),
             other => {
-                self.fail(&raw.api, format!("{other:?} is not an API that this version speaks; write \"openai\" or \"http\""));
+                self.fail(&raw.api, format!("{other:?} is not an API that this version speaks; write \"openai\", \"anthropic\" or \"http\""));
                 None
             }
         };
@@ -191,8 +192,9 @@ impl Checker<'_> {
             self.take(place, parsed)
         });
         match (api, &path) {
-            (Some(ApiKind::OpenAi), Some(RoutePath::Exact(exact))) => {
-                self.fail(&raw.path, format!("api = \"openai\" is mounted at a prefix; write for example \"{}/*\"", exact.trim_end_matches('/')));
+            (Some(kind @ (ApiKind::OpenAi | ApiKind::Anthropic)), Some(RoutePath::Exact(exact))) => {
+                let what = format!("api = \"{}\" is mounted at a prefix; write for example \"{}/*\"", kind.name(), exact.trim_end_matches('/'));
+                self.fail(&raw.path, what);
             }
             (Some(ApiKind::Http), _) if raw.price.is_none() => {
                 self.fail(&raw.path, "a route with api = \"http\" needs a price of its own: price = { per_request = \"0.01\" }, { reported = { json = \"/cost\" }, hold = \"0.05\" } or \"free\"");
@@ -265,8 +267,10 @@ fn route_path(path: &str) -> Result<RoutePath, String> {
         || fixed.contains("/./")
         || fixed.contains("/../")
         || fixed.bytes().any(|byte| !byte.is_ascii_graphic() || b"*?#%;\\".contains(&byte));
-    if odd || (mount && !fixed.ends_with('/')) {
-        return Err(format!("{path:?} is not a path; write one exact path (\"/ocr\") or a mount (\"/v1/*\")"));
+    // `/v1/messages*` takes some operations of a mount. `/v1*` would be half a name.
+    let whole_steps = fixed.ends_with('/') || fixed.matches('/').count() > 1;
+    if odd || (mount && !whole_steps) {
+        return Err(format!("{path:?} is not a path; write one exact path (\"/ocr\") or a mount (\"/v1/*\", \"/v1/messages*\")"));
     }
     Ok(if mount { RoutePath::Mount(fixed.to_owned()) } else { RoutePath::Exact(fixed.to_owned()) })
 }

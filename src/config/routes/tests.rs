@@ -45,6 +45,26 @@ fn a_path_takes_the_first_route_that_matches() {
 }
 
 #[test]
+fn a_mount_may_take_some_operations_only() {
+    let some = GOOD.replace("path = \"/v1/*\"\napi = \"openai\"", "path = \"/v1/messages*\"\napi = \"anthropic\"");
+    let routes = parse(&some).unwrap();
+    let below = |path: &'static str| routes.matching(path).next().map(|(route, below)| (route.api, below));
+    assert_eq!(below("/v1/messages"), Some((ApiKind::Anthropic, "messages")));
+    assert_eq!(below("/v1/messages/count_tokens"), Some((ApiKind::Anthropic, "messages/count_tokens")));
+    assert_eq!((below("/v1/models"), below("/v1/message"), below("/messages")), (None, None, None));
+    assert_eq!(routes.all()[0].path.pattern(), "/v1/messages*");
+}
+
+#[test]
+fn the_builtin_routes_take_every_sdk_s_paths() {
+    let routes = Routes::parse(BUILTIN_ROUTES, "routes.toml", &Environment::of([])).unwrap();
+    let first = |path: &'static str| routes.matching(path).next().map(|(route, _)| route.api);
+    assert_eq!(first("/v1/messages"), Some(ApiKind::Anthropic));
+    assert_eq!((first("/v1/chat/completions"), first("/v1/models")), (Some(ApiKind::OpenAi), Some(ApiKind::OpenAi)));
+    assert!(routes.matching("/v1/models").any(|(route, _)| route.api == ApiKind::Anthropic));
+}
+
+#[test]
 fn an_unset_key_turns_the_upstream_off() {
     let routes = Routes::parse(GOOD, "routes.toml", &Environment::of([])).unwrap();
     let off: Vec<Option<&str>> = routes.upstreams().map(|upstream| upstream.off()).collect();

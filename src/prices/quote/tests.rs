@@ -10,7 +10,7 @@ fn rates(list: &[(&str, &str)]) -> Rates {
 }
 
 fn ask(input: u64, output: Option<u64>) -> Bound {
-    Bound { input: Usage::default().with(Unit::Input, input), output_tokens: output, has_output: true, choices: 1, max_searches: 0 }
+    Bound { input: Usage::default().with(Unit::Input, input), output_tokens: output, has_output: true, choices: 1, ..Bound::default() }
 }
 
 fn nanos(quote: &Quote) -> (i64, i64) {
@@ -134,7 +134,7 @@ fn bound_and_usage() -> impl Strategy<Value = (Bound, Usage)> {
     (counts, prop::array::uniform16(0_u64..=1_000)).prop_map(|((text, audio, image, hour, output, choices, searches), part)| {
         let bound_text = if hour { Unit::CacheWrite1h } else { Unit::Input };
         let input = Usage::default().with(bound_text, text).with(Unit::InputAudio, audio).with(Unit::InputImage, image);
-        let bound = Bound { input, output_tokens: Some(output), has_output: true, choices, max_searches: searches };
+        let bound = Bound { input, output_tokens: Some(output), has_output: true, choices, max_searches: searches, ..Bound::default() };
         let mut usage = Usage::default();
         // Spreads a count over classes, some of it over none.
         let mut parts = part.into_iter();
@@ -204,4 +204,24 @@ proptest! {
         prop_assert!(quoted.output_limit_for(quoted.cost_at(limit)) >= limit);
         prop_assert_eq!(quoted.cost_at(quoted.output_limit_for(quoted.cost_at(limit))), quoted.cost_at(limit));
     }
+}
+
+#[test]
+fn a_window_stands_for_all_input() {
+    let seen = |windows, widened_window, unit, count, context| {
+        let bound = Bound { input: Usage::default().with(unit, count), windows, widened_window, ..Bound::default() };
+        bound.with_window(context).map(|bound| (bound.input.get(Unit::Input), bound.input.get(Unit::CacheWrite1h)))
+    };
+    assert_eq!(seen(0, 0, Unit::Input, 7, None), Ok((7, 0)));
+    assert_eq!(seen(1, 0, Unit::Input, 7, Some(100)), Ok((100, 0)));
+    assert_eq!(seen(3, 500, Unit::CacheWrite1h, 7, Some(100)), Ok((0, 1_500)));
+    assert_eq!(seen(2, 0, Unit::Input, 900, Some(100)), Ok((900, 0)), "bytes may say more than an old price book");
+    assert_eq!(seen(1, 500, Unit::Input, 7, None), Err(PriceError::UnknownWindow));
+}
+
+#[test]
+fn the_least_is_a_limit_that_the_request_allows() {
+    let gpt = rates(&[("input_mtok", "2"), ("output_mtok", "10")]);
+    let least = |least_output, limit| quote(&[&gpt], &ModelLimits::default(), &Bound { least_output, ..ask(0, Some(limit)) }, &ROUTE).unwrap().least.nanos();
+    assert_eq!((least(0, 50), least(40, 50), least(60, 50)), (160_000, 400_000, 500_000));
 }

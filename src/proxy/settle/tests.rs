@@ -57,6 +57,19 @@ fn a_provider_that_reports_nothing_is_charged_by_what_passed() {
 }
 
 #[test]
+fn an_answer_that_broke_off_costs_the_input_that_was_told_and_what_passed() {
+    let input = Usage::default().with(Unit::Input, 3);
+    let passed = Measured { input: Some(input), served_output: 10, ..Measured::default() };
+    for ending in [Ending::Complete, Ending::Cut] {
+        assert_eq!(cost(due(&price(), ending, &passed, held(1_000_000))), (3_000 + 20_000, Certainty::Estimated));
+    }
+    // All was told before it broke off: it costs that, and not what passed.
+    let told = Measured { served_output: 500, ..reported(10, 20) };
+    assert_eq!(cost(due(&price(), Ending::Cut, &told, held(1_000_000))), (50_000, Certainty::Exact));
+    assert_eq!(due(&price(), Ending::ProviderError, &passed, held(1_000_000)), Charge::Void);
+}
+
+#[test]
 fn reports_beyond_belief_and_waiting_in_vain_cost_the_hold() {
     let absurd = Measured { absurd: true, ..Measured::default() };
     assert_eq!(due(&price(), Ending::Complete, &absurd, held(7)), Charge::Hold);

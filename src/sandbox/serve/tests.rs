@@ -7,7 +7,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
-use super::serve;
+use super::{ServedModels, serve};
 
 /// A running service; dropping `stop` ends it.
 struct Running {
@@ -21,7 +21,8 @@ async fn start() -> Running {
     let address = listener.local_addr().unwrap();
     let (stop, stopped) = oneshot::channel();
     let shutdown = async { drop(stopped.await) };
-    Running { address, stop, task: tokio::spawn(serve(listener, vec!["gpt-4o".to_owned(), "meta/llama".to_owned()], shutdown)) }
+    let models = ServedModels { openai: vec!["gpt-4o".to_owned(), "meta/llama".to_owned()], anthropic: vec!["claude-sonnet-4-5".to_owned()] };
+    Running { address, stop, task: tokio::spawn(serve(listener, models, shutdown)) }
 }
 
 /// Sends a request on a connection of its own, and reads all that comes back: head and body as they are on the wire.

@@ -1,4 +1,4 @@
-//! The answers of the stand-in, in the shapes of OpenAI's API.
+//! The answers of the stand-in, in the shapes of OpenAI's API; and how answers of any API are sent.
 
 use std::time::Duration;
 
@@ -6,6 +6,7 @@ use bytes::Bytes;
 use hyper::{Response, StatusCode};
 use serde_json::{Value, json};
 
+use super::anthropic;
 use super::body::{self, BodyWriter, ChannelBody};
 use super::script::{Script, UsageReport};
 use super::{Consumed, Entry};
@@ -26,10 +27,12 @@ struct Wish {
 }
 
 /// One event of a stream, and what has been consumed once it is out.
-struct Event {
-    text: String,
-    consumed: Consumed,
-    carries_text: bool,
+pub(super) struct Event {
+    /// Its `event:` line, where it has one.
+    pub(super) name: Option<String>,
+    pub(super) text: String,
+    pub(super) consumed: Consumed,
+    pub(super) carries_text: bool,
 }
 
 /// Answers one request; streams go on by themselves.
@@ -42,7 +45,9 @@ pub(super) fn answer(path: &str, request: &Bytes, script: &Script, entry: &Entry
     if let Some(status) = script.status {
         return error(status, &json, script, entry);
     }
-    if path.ends_with("/chat/completions") {
+    if path.contains("/messages") {
+        anthropic::answer(path, &json, script, entry)
+    } else if path.ends_with("/chat/completions") {
         let wish = Wish::chat(&json, script);
         if wish.stream { stream(&wish, script, entry) } else { whole(chat(&wish, script), wish.consumed(script), script, entry) }
     } else if path.ends_with("/completions") {
@@ -51,7 +56,7 @@ pub(super) fn answer(path: &str, request: &Bytes, script: &Script, entry: &Entry
     } else if path.ends_with("/embeddings") {
         embeddings(&json, script, entry)
     } else if path.ends_with("/models") {
-        let models: Vec<Value> = ["gpt-4o-mini", "text-embedding-3-small", "no-such-model"]
+        let models: Vec<Value> = ["gpt-4o-mini", "text-embedding-3-small", "claude-haiku-4-5", "no-such-model"]
             .iter()
             .map(|id| json!({"id": id, "object": "model", "created": 1, "owned_by": "stand-in"}))
             .collect();
@@ -103,7 +108,7 @@ impl Wish {
 }
 
 /// A quarter of the bytes, upwards: like a real tokenizer on English, and never more tokens than bytes.
-fn tokens_of(content: &Value) -> i64 {
+pub(super) fn tokens_of(content: &Value) -> i64 {
     let bytes = content.as_str().map_or_else(|| if content.is_null() { 0 } else { content.to_string().len() }, str::len);
     i64::try_from(bytes.div_ceil(4)).unwrap()
 }
@@ -141,7 +146,7 @@ fn chat(wish: &Wish, script: &Script) -> Value {
 }
 
 /// A JSON answer that is there at once.
-fn whole(answer: Value, consumed: Consumed, script: &Script, entry: &Entry) -> Response<ChannelBody> {
+pub(super) fn whole(answer: Value, consumed: Consumed, script: &Script, entry: &Entry) -> Response<ChannelBody> {
     let mut bytes = Bytes::from(answer.to_string());
     if script.gzip {
         bytes = stored_gzip(&bytes).into();
@@ -225,7 +230,7 @@ fn events(wish: &Wish, script: &Script) -> Vec<Event> {
         if wish.include_usage && script.usage != UsageReport::Missing {
             event["usage"] = usage.unwrap_or(Value::Null);
         }
-        events.push(Event { text: event.to_string(), consumed: wish.consumed_after(completion, script), carries_text });
+        events.push(Event { name: None, text: event.to_string(), consumed: wish.consumed_after(completion, script), carries_text });
     };
     if !wish.legacy {
         push(json!([{"index": 0, "delta": {"role": "assistant", "content": "", "refusal": null}, "finish_reason": null}]), None, 0, false);
@@ -247,12 +252,12 @@ fn events(wish: &Wish, script: &Script) -> Vec<Event> {
     if wish.include_usage && script.usage != UsageReport::Missing {
         push(json!([]), usage(wish.consumed(script), script.usage), wish.completion, false);
     }
-    events.push(Event { text: "[DONE]".to_owned(), consumed: wish.consumed(script), carries_text: false });
+    events.push(Event { name: None, text: "[DONE]".to_owned(), consumed: wish.consumed(script), carries_text: false });
     events
 }
 
 /// Sends the events. What nobody takes any more is not consumed: the model stops when its reader is gone.
-async fn send(events: Vec<Event>, script: Script, entry: Entry, writer: BodyWriter) {
+pub(super) async fn send(events: Vec<Event>, script: Script, entry: Entry, writer: BodyWriter) {
     let line = if script.crlf { "\r\n" } else { "\n" };
     let mut waited = false;
     for (index, event) in events.iter().enumerate() {
@@ -262,7 +267,8 @@ async fn send(events: Vec<Event>, script: Script, entry: Entry, writer: BodyWrit
             let _ = writer.send(Err(std::io::Error::other("cut, as the script says"))).await;
             return;
         }
-        let bytes = Bytes::from(format!("data: {}{line}{line}", event.text));
+        let name = event.name.as_ref().map(|name| format!("event: {name}{line}")).unwrap_or_default();
+        let bytes = Bytes::from(format!("{name}data: {}{line}{line}", event.text));
         entry.update(|row| row.consumed = event.consumed);
         entry.sends(&bytes);
         for piece in bytes.chunks(script.split.unwrap_or(bytes.len()).max(1)) {

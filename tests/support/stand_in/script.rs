@@ -13,6 +13,13 @@ pub(crate) struct Script {
     pub(crate) prompt: Option<i64>,
     /// `cached=N`: how much of the prompt came from the cache.
     pub(crate) cached: i64,
+    /// `written=N`: input written to the cache besides, for five minutes; `hour=N`: likewise, for an hour; `searches=N`: web searches. Anthropic's
+    /// API only.
+    pub(crate) written: i64,
+    pub(crate) hour: i64,
+    pub(crate) searches: i64,
+    /// `fail=N`: in place of event N of a stream comes an event that tells of an error, and the end. Anthropic's API only.
+    pub(crate) fail: Option<usize>,
     /// `usage=honest|none|negative|absurd`: what is said of the usage. The ledger of the stand-in stays honest.
     pub(crate) usage: UsageReport,
     /// `status=N`: an error instead of an answer.
@@ -60,6 +67,10 @@ impl Default for Script {
             tokens: 8,
             prompt: None,
             cached: 0,
+            written: 0,
+            hour: 0,
+            searches: 0,
+            fail: None,
             usage: UsageReport::Honest,
             status: None,
             error_usage: false,
@@ -111,6 +122,10 @@ impl Script {
                 "tokens" => self.tokens = number().into(),
                 "prompt" => self.prompt = Some(number().into()),
                 "cached" => self.cached = number().into(),
+                "written" => self.written = number().into(),
+                "hour" => self.hour = number().into(),
+                "searches" => self.searches = number().into(),
+                "fail" => self.fail = Some(number() as usize),
                 "status" => self.status = Some(u16::try_from(number()).unwrap()),
                 "error-usage" => self.error_usage = true,
                 "cut" => self.cut = Some(number() as usize),

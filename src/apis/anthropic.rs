@@ -1,0 +1,252 @@
+//! The Anthropic API: messages, the counting of their tokens, and the list of models.
+//!
+//! One file a concern: `fields` says which members of a request cost, `ask`, `content` and `tools` bound them, `meter_stream` and
+//! `meter_whole` read answers, `events` reads one event of a stream, `usage` maps what they report, `refuse` shapes errors, `headers`
+//! lists what passes. What bounds a request, and what is refused because nothing does, is told in docs/anthropic.md.
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
+
+use self::meter_stream::StreamMeter;
+use self::meter_whole::WholeMeter;
+use super::openai::{model_in_path, shown};
+use super::pass_meter::PassMeter;
+use super::splice::Edits;
+use super::{Api, Ask, AskError, Billing, Meter, NoOperation, Operation, Refusal, RequestView};
+use crate::prices::Bound;
+use crate::sandbox::{self, Faults, Simulated, SimulatedOperation};
+
+mod ask;
+mod content;
+mod events;
+mod fields;
+mod headers;
+mod meter_stream;
+mod meter_whole;
+mod refuse;
+mod tools;
+mod usage;
+
+/// The Anthropic API.
+#[derive(Clone, Copy, Debug)]
+pub struct Anthropic;
+
+/// `POST messages`.
+#[derive(Clone, Copy, Debug)]
+struct Messages;
+
+/// `POST messages/count_tokens`, which costs nothing.
+#[derive(Clone, Copy, Debug)]
+struct CountTokens;
+
+/// `GET models` and `GET models/{id}`.
+#[derive(Clone, Copy, Debug)]
+struct Models {
+    name: &'static str,
+}
+
+const MODEL_LIST: Models = Models { name: "models.list" };
+const MODEL: Models = Models { name: "models.retrieve" };
+
+/// The version of the API that the provider is asked for where the client names none.
+const DEFAULT_VERSION: HeaderValue = HeaderValue::from_static("2023-06-01");
+
+/// What else the API has, by the beginning of the path.
+const NOT_YET: [(&str, &str); 17] = [
+    ("messages/batches", "message batches: they cost long after the call, and their results come from an address that is not this gateway's"),
+    ("files", "files"),
+    ("skills", "skills"),
+    ("agents", "managed agents"),
+    ("sessions", "managed agents"),
+    ("environments", "managed agents"),
+    ("deployments", "managed agents"),
+    ("threads", "message threads"),
+    ("memory_stores", "memory stores"),
+    ("vaults", "vaults"),
+    ("user_profiles", "user profiles"),
+    ("organizations", "the administration API"),
+    ("organization", "the administration API"),
+    ("complete", "text completions"),
+    ("experimental", "experimental operations"),
+    ("dreams", "dreams"),
+    ("tunnels", "tunnels"),
+];
+
+impl Api for Anthropic {
+    fn name(&self) -> &'static str {
+        "anthropic"
+    }
+
+    fn operation(&self, method: &Method, path: &str) -> Result<&'static dyn Operation, NoOperation> {
+        let path = below_version(path);
+        let (operation, wants): (&'static dyn Operation, Method) = match path {
+            "messages" => (&Messages, Method::POST),
+            "messages/count_tokens" => (&CountTokens, Method::POST),
+            "models" => (&MODEL_LIST, Method::GET),
+            _ if model_in_path(path).is_some() => (&MODEL, Method::GET),
+            _ => return Err(no_operation(path)),
+        };
+        if *method == wants {
+            return Ok(operation);
+        }
+        Err(NoOperation { message: format!("'{path}' is available through this gateway with {wants} only, not {method}.") })
+    }
+
+    fn upstream_path(&self, base: &str, request: &RequestView<'_>, _path: &str) -> String {
+        // Operators write the base with or without the version, as SDKs do.
+        let version = if base.ends_with("/v1") { "" } else { "/v1" };
+        format!("{base}{version}/{}", below_version(request.path))
+    }
+
+    /// SDKs mark calls of their `beta` namespace; the rest is how lists are paged.
+    fn passes_query(&self, parameter: &str) -> bool {
+        matches!(parameter, "beta" | "limit" | "after_id" | "before_id")
+    }
+
+    fn put_key(&self, headers: &mut HeaderMap, key: &HeaderValue) {
+        let mut key = key.clone();
+        key.set_sensitive(true);
+        headers.insert(headers::API_KEY, key);
+    }
+
+    fn passes_request_header(&self, name: &HeaderName) -> bool {
+        headers::passes_request(name)
+    }
+
+    fn passes_response_header(&self, name: &HeaderName) -> bool {
+        headers::passes_response(name)
+    }
+
+    fn refusal_body(&self, refusal: &Refusal, request_id: Option<&str>) -> Bytes {
+        refuse::body(refusal, request_id)
+    }
+
+    fn is_spoken(&self, headers: &HeaderMap) -> bool {
+        headers.contains_key(&headers::VERSION)
+    }
+
+    fn complete_headers(&self, headers: &mut HeaderMap) {
+        headers.entry(headers::VERSION).or_insert(DEFAULT_VERSION);
+    }
+}
+
+impl Operation for Messages {
+    fn name(&self) -> &'static str {
+        "messages"
+    }
+
+    fn feature(&self) -> &'static str {
+        "text__chat"
+    }
+
+    fn billing(&self) -> Billing {
+        Billing::Tokens
+    }
+
+    fn ask(&self, request: &RequestView<'_>) -> Result<Ask, AskError> {
+        ask::read(request.body, request.headers)
+    }
+
+    fn meter(&self, ask: &Ask, streamed: bool) -> Box<dyn Meter> {
+        if streamed { Box::new(StreamMeter::new(&ask.bound)) } else { Box::new(WholeMeter::new(&ask.bound)) }
+    }
+
+    fn simulate(&self, request: &RequestView<'_>, faults: &Faults, models: &mut dyn Iterator<Item = &str>) -> Simulated {
+        sandbox::simulate(SimulatedOperation::Messages, request.body, faults, models)
+    }
+
+    /// Priority capacity, where the organisation has any, serves whatever does not say `standard_only`. Where inference runs may be set for a whole
+    /// workspace; see [`usage`] for the name it is priced under.
+    fn unasked_tiers(&self, ask: &Ask) -> &'static [&'static str] {
+        if ask.service_tier.as_deref() == Some("standard_only") { &["us"] } else { &["priority", "us"] }
+    }
+}
+
+impl Operation for CountTokens {
+    fn name(&self) -> &'static str {
+        "messages.count_tokens"
+    }
+
+    fn feature(&self) -> &'static str {
+        "text__count_tokens"
+    }
+
+    fn billing(&self) -> Billing {
+        Billing::Free
+    }
+
+    fn ask(&self, request: &RequestView<'_>) -> Result<Ask, AskError> {
+        ask::read_model(request.body).map(free)
+    }
+
+    fn meter(&self, _ask: &Ask, streamed: bool) -> Box<dyn Meter> {
+        Box::new(PassMeter::new(streamed, None))
+    }
+
+    fn simulate(&self, request: &RequestView<'_>, faults: &Faults, models: &mut dyn Iterator<Item = &str>) -> Simulated {
+        sandbox::simulate(SimulatedOperation::CountTokens, request.body, faults, models)
+    }
+}
+
+impl Operation for Models {
+    fn name(&self) -> &'static str {
+        self.name
+    }
+
+    fn feature(&self) -> &'static str {
+        "text__models"
+    }
+
+    fn billing(&self) -> Billing {
+        Billing::Free
+    }
+
+    /// The model is that of the path, so that the caller can be told that it may not use it.
+    fn ask(&self, request: &RequestView<'_>) -> Result<Ask, AskError> {
+        Ok(free(model_in_path(below_version(request.path)).unwrap_or_default().to_owned()))
+    }
+
+    fn meter(&self, _ask: &Ask, _streamed: bool) -> Box<dyn Meter> {
+        // The list is filtered once all of it is there.
+        Box::new(WholeMeter::new(&Bound::default()))
+    }
+
+    fn simulate(&self, request: &RequestView<'_>, faults: &Faults, models: &mut dyn Iterator<Item = &str>) -> Simulated {
+        match model_in_path(below_version(request.path)) {
+            Some(id) => sandbox::simulate_anthropic_model(id, faults, models),
+            None => sandbox::simulate(SimulatedOperation::AnthropicModels, request.body, faults, models),
+        }
+    }
+
+    fn lists_models(&self) -> bool {
+        self.name == MODEL_LIST.name
+    }
+}
+
+/// What an operation asks for that costs nothing.
+fn free(model: String) -> Ask {
+    Ask { model, bound: Bound::default(), stream: false, service_tier: None, asked_usage: true, edits: Edits::default() }
+}
+
+/// The path without the version: it may stand in the mount (`/v1/*`) or below it (`/anthropic/*`).
+fn below_version(path: &str) -> &str {
+    path.strip_prefix("v1/").unwrap_or(path)
+}
+
+fn no_operation(path: &str) -> NoOperation {
+    if let Some(rest) = path.strip_prefix("v1/") {
+        return NoOperation {
+            message: format!("The path names 'v1/' twice: the base URL ends in it already. The right path is '{}', once, below the base URL.", shown(rest)),
+        };
+    }
+    let is_below = |step: &str| path.strip_prefix(step).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+    let message = match NOT_YET.iter().find(|(step, _)| is_below(step)) {
+        Some((_, what)) => format!("'{}' is not available through this gateway yet: it does not meter {what}.", shown(path)),
+        None => format!("'{}' is not an operation that this gateway knows. It has messages, messages/count_tokens and models.", shown(path)),
+    };
+    NoOperation { message }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used)]
+mod tests;

@@ -1,0 +1,78 @@
+//! A refusal in Anthropic's shape. SDKs raise by the status; `code` tells refusals apart as it does in every other API.
+
+use bytes::Bytes;
+use serde::Serialize;
+
+use crate::apis::{BudgetBody, Refusal, RefusalKind};
+
+#[derive(Serialize)]
+struct Body<'a> {
+    r#type: &'static str,
+    error: ErrorBody<'a>,
+    request_id: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+struct ErrorBody<'a> {
+    r#type: &'static str,
+    message: &'a str,
+    code: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    param: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    budget: Option<Budget<'a>>,
+}
+
+#[derive(Serialize)]
+struct Budget<'a> {
+    scope: &'static str,
+    name: &'a str,
+    balance: String,
+    held: String,
+    asked: String,
+    resets_at: Option<String>,
+}
+
+/// The JSON body.
+pub(super) fn body(refusal: &Refusal, request_id: Option<&str>) -> Bytes {
+    let body = Body {
+        r#type: "error",
+        error: ErrorBody {
+            r#type: error_type(refusal.kind),
+            message: &refusal.message,
+            code: refusal.code,
+            param: refusal.param.as_deref(),
+            budget: refusal.budget.as_ref().map(Budget::from),
+        },
+        request_id,
+    };
+    // Strings and options only: this cannot fail.
+    serde_json::to_vec(&body).map(Bytes::from).unwrap_or_default()
+}
+
+/// `error.type`, as Anthropic names it for the same status.
+const fn error_type(kind: RefusalKind) -> &'static str {
+    match kind {
+        RefusalKind::InvalidToken | RefusalKind::TokenExpired => "authentication_error",
+        RefusalKind::BudgetExhausted => "billing_error",
+        RefusalKind::BudgetHeld | RefusalKind::RateLimited => "rate_limit_error",
+        RefusalKind::ModelNotPriced | RefusalKind::ModelNotAllowed => "permission_error",
+        RefusalKind::RouteNotFound => "not_found_error",
+        RefusalKind::InvalidRequest | RefusalKind::RequestTooLarge | RefusalKind::UnsupportedEncoding => "invalid_request_error",
+        RefusalKind::LedgerUnavailable | RefusalKind::UpstreamUnavailable | RefusalKind::UpstreamError => "api_error",
+        RefusalKind::UpstreamTimeout => "timeout_error",
+    }
+}
+
+impl<'a> From<&'a BudgetBody> for Budget<'a> {
+    fn from(budget: &'a BudgetBody) -> Self {
+        Self {
+            scope: budget.scope,
+            name: &budget.name,
+            balance: budget.balance.to_string(),
+            held: budget.held.to_string(),
+            asked: budget.asked.to_string(),
+            resets_at: budget.resets_at.map(|at| at.to_string()),
+        }
+    }
+}

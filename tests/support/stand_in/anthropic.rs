@@ -1,0 +1,145 @@
+//! The answers of the stand-in, in the shapes of Anthropic's API.
+
+use hyper::Response;
+use serde_json::{Value, json};
+
+use super::answers::{self, Event};
+use super::body::{self, ChannelBody};
+use super::script::{Script, UsageReport};
+use super::{Consumed, Entry};
+
+/// Nano-dollars a token written to the cache, for five minutes and for an hour, and for a search, whatever the model: those of the tests' one.
+const WRITTEN: i64 = 1_250;
+const HOUR: i64 = 2_000;
+const SEARCH: i64 = 10_000_000;
+
+/// What the request asks for.
+struct Wish {
+    model: String,
+    prompt: i64,
+    completion: i64,
+    limited: bool,
+    stream: bool,
+}
+
+/// Answers one request; streams go on by themselves.
+pub(super) fn answer(path: &str, request: &Value, script: &Script, entry: &Entry) -> Response<ChannelBody> {
+    let wish = Wish::read(request, script);
+    if path.ends_with("/count_tokens") {
+        return answers::whole(json!({"input_tokens": wish.prompt}), Consumed::default(), script, entry);
+    }
+    if !wish.stream {
+        return answers::whole(wish.message(script), wish.consumed(wish.completion, script), script, entry);
+    }
+    let (writer, body) = body::channel();
+    entry.update(|row| row.would_report = Some(wish.consumed(wish.completion, script)));
+    tokio::spawn(answers::send(wish.events(script), script.clone(), entry.clone(), writer));
+    let response = Response::builder().header("content-type", "text/event-stream; charset=utf-8").header("request-id", "req-stand-in");
+    response.body(body).unwrap()
+}
+
+// === impl Wish ===
+
+impl Wish {
+    fn read(json: &Value, script: &Script) -> Self {
+        let messages = json["messages"].as_array().cloned().unwrap_or_default();
+        let prompt: i64 = messages.iter().map(|message| answers::tokens_of(&message["content"]) + 4).sum::<i64>() + 3;
+        let completion = script.tokens.min(json["max_tokens"].as_i64().unwrap_or(i64::MAX));
+        Self {
+            model: json["model"].as_str().unwrap_or_default().to_owned(),
+            prompt: script.prompt.unwrap_or(prompt),
+            completion,
+            limited: completion < script.tokens,
+            stream: json["stream"].as_bool().unwrap_or(false),
+        }
+    }
+
+    fn consumed(&self, completion: i64, script: &Script) -> Consumed {
+        let mut consumed = Consumed::tokens(&self.model, self.prompt, script.cached.min(self.prompt), completion);
+        consumed.cost += script.written * WRITTEN + script.hour * HOUR + script.searches * SEARCH;
+        consumed
+    }
+
+    fn stop_reason(&self) -> &'static str {
+        if self.limited { "max_tokens" } else { "end_turn" }
+    }
+
+    /// What is said of the input.
+    fn input_usage(&self, script: &Script) -> Value {
+        let cached = script.cached.min(self.prompt);
+        json!({
+            "input_tokens": self.prompt - cached,
+            "cache_read_input_tokens": cached,
+            "cache_creation_input_tokens": script.written + script.hour,
+            "cache_creation": {"ephemeral_5m_input_tokens": script.written, "ephemeral_1h_input_tokens": script.hour},
+            "service_tier": "standard",
+        })
+    }
+
+    /// What is said of the output, and of all that is only known at the end.
+    fn output_usage(&self, script: &Script) -> Value {
+        let output = match script.usage {
+            UsageReport::Negative => -self.completion,
+            UsageReport::Absurd => 1 << 50,
+            UsageReport::Honest | UsageReport::Missing => self.completion,
+        };
+        let mut usage = json!({"output_tokens": output});
+        if script.searches > 0 {
+            usage["server_tool_use"] = json!({"web_search_requests": script.searches, "web_fetch_requests": 0});
+        }
+        usage
+    }
+
+    fn message(&self, script: &Script) -> Value {
+        let text = "word ".repeat(usize::try_from(self.completion).unwrap());
+        let mut message = self.begun();
+        message["content"] = json!([{"type": "text", "text": text}]);
+        message["stop_reason"] = json!(self.stop_reason());
+        if script.usage != UsageReport::Missing {
+            let mut usage = self.input_usage(script);
+            usage.as_object_mut().unwrap().extend(self.output_usage(script).as_object().unwrap().clone());
+            message["usage"] = usage;
+        }
+        message
+    }
+
+    fn begun(&self) -> Value {
+        json!({"id": "msg_stand_in", "type": "message", "role": "assistant", "model": self.model, "content": [], "stop_reason": null, "stop_sequence": null})
+    }
+
+    /// The events of a stream: the message begins, one event a token, it ends.
+    fn events(&self, script: &Script) -> Vec<Event> {
+        let mut events = Vec::new();
+        let mut push = |event: Value, completion: i64, carries_text: bool| {
+            let name = event["type"].as_str().unwrap().to_owned();
+            events.push(Event { name: Some(name), text: event.to_string(), consumed: self.consumed(completion, script), carries_text });
+        };
+        let reports = script.usage != UsageReport::Missing;
+        let mut begun = self.begun();
+        if reports {
+            begun["usage"] = self.input_usage(script);
+            begun["usage"]["output_tokens"] = json!(1);
+        }
+        push(json!({"type": "message_start", "message": begun}), 0, false);
+        push(json!({"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}}), 0, false);
+        push(json!({"type": "ping"}), 0, false);
+        for token in 1..=self.completion {
+            let delta = json!({"type": "text_delta", "text": format!("w{token} ")});
+            push(json!({"type": "content_block_delta", "index": 0, "delta": delta}), token, true);
+        }
+        push(json!({"type": "content_block_stop", "index": 0}), self.completion, false);
+        let mut end = json!({"type": "message_delta", "delta": {"stop_reason": self.stop_reason(), "stop_sequence": null}});
+        if reports {
+            end["usage"] = self.output_usage(script);
+        }
+        push(end, self.completion, false);
+        push(json!({"type": "message_stop"}), self.completion, false);
+        if let Some(at) = script.fail {
+            events.truncate(at);
+            let consumed = events.last().map_or_else(Consumed::default, |event| event.consumed);
+            let error = json!({"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded"}});
+            events.push(Event { name: Some("error".to_owned()), text: error.to_string(), consumed, carries_text: false });
+        }
+        events
+    }
+}
