@@ -139,3 +139,7 @@ async fn version(connections: &Connections) -> Result<(), LedgerError> {
         _ => Err(LedgerError::Incompatible(format!("the key {} is not a ledger's: set SPENDGATE_STORE to another database", keys::META))),
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used)]
+mod tests;

@@ -40,7 +40,7 @@ pub(super) struct Link {
 
 /// What a server says of itself.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Info(String);
+pub(super) struct Info(pub(super) String);
 
 // === impl Dialer ===
 
