@@ -15,11 +15,13 @@ use crate::sandbox::{Faults, Simulated};
 pub mod anthropic;
 pub mod http;
 mod json;
+mod members;
 pub mod openai;
 mod pass_meter;
 mod refusal;
 mod splice;
 mod sse;
+mod whole;
 
 pub use refusal::{BudgetBody, Refusal, RefusalKind};
 
@@ -233,6 +235,11 @@ pub fn fallback(headers: &HeaderMap) -> &'static dyn Api {
 // === impl Ask ===
 
 impl Ask {
+    /// What an operation asks for that costs nothing.
+    pub(crate) fn free(model: String) -> Self {
+        Self { model, bound: Bound::default(), stream: false, service_tier: None, asked_usage: false, edits: Edits::default() }
+    }
+
     /// The body for the provider: the client's own bytes with the output limit set where one is given, and usage asked for on a
     /// stream. The same `Bytes` where nothing changes.
     #[must_use]
@@ -244,6 +251,20 @@ impl Ask {
     #[must_use]
     pub fn clampable(&self) -> bool {
         self.edits.has_limit()
+    }
+}
+
+// === impl NoOperation ===
+
+impl NoOperation {
+    /// The path names the version that the base URL ends in already; `rest` is what follows it.
+    fn version_twice(rest: &str) -> Self {
+        Self {
+            message: format!(
+                "The path names 'v1/' twice: the base URL ends in it already. The right path is '{}', once, below the base URL.",
+                openai::shown(rest)
+            ),
+        }
     }
 }
 

@@ -11,7 +11,6 @@ use self::meter_stream::StreamMeter;
 use self::meter_whole::WholeMeter;
 use super::openai::{model_in_path, shown};
 use super::pass_meter::PassMeter;
-use super::splice::Edits;
 use super::{Api, Ask, AskError, Billing, Meter, NoOperation, Operation, Refusal, RequestView};
 use crate::prices::Bound;
 use crate::sandbox::{self, Faults, Simulated, SimulatedOperation};
@@ -176,7 +175,7 @@ impl Operation for CountTokens {
     }
 
     fn ask(&self, request: &RequestView<'_>) -> Result<Ask, AskError> {
-        ask::read_model(request.body).map(free)
+        ask::read_model(request.body).map(Ask::free)
     }
 
     fn meter(&self, _ask: &Ask, streamed: bool) -> Box<dyn Meter> {
@@ -203,7 +202,7 @@ impl Operation for Models {
 
     /// The model is that of the path, so that the caller can be told that it may not use it.
     fn ask(&self, request: &RequestView<'_>) -> Result<Ask, AskError> {
-        Ok(free(model_in_path(below_version(request.path)).unwrap_or_default().to_owned()))
+        Ok(Ask::free(model_in_path(below_version(request.path)).unwrap_or_default().to_owned()))
     }
 
     fn meter(&self, _ask: &Ask, _streamed: bool) -> Box<dyn Meter> {
@@ -223,11 +222,6 @@ impl Operation for Models {
     }
 }
 
-/// What an operation asks for that costs nothing.
-fn free(model: String) -> Ask {
-    Ask { model, bound: Bound::default(), stream: false, service_tier: None, asked_usage: true, edits: Edits::default() }
-}
-
 /// The path without the version: it may stand in the mount (`/v1/*`) or below it (`/anthropic/*`).
 fn below_version(path: &str) -> &str {
     path.strip_prefix("v1/").unwrap_or(path)
@@ -235,9 +229,7 @@ fn below_version(path: &str) -> &str {
 
 fn no_operation(path: &str) -> NoOperation {
     if let Some(rest) = path.strip_prefix("v1/") {
-        return NoOperation {
-            message: format!("The path names 'v1/' twice: the base URL ends in it already. The right path is '{}', once, below the base URL.", shown(rest)),
-        };
+        return NoOperation::version_twice(rest);
     }
     let is_below = |step: &str| path.strip_prefix(step).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
     let message = match NOT_YET.iter().find(|(step, _)| is_below(step)) {

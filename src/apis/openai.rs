@@ -9,9 +9,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use self::fields::Shape;
 use self::meter_stream::StreamMeter;
 use self::meter_whole::WholeMeter;
-use super::splice::Edits;
 use super::{Api, Ask, AskError, Billing, Meter, NoOperation, Operation, Refusal, RequestView};
-use crate::prices::Bound;
 use crate::sandbox::{self, Faults, Simulated, SimulatedOperation};
 
 mod answer;
@@ -20,8 +18,7 @@ pub(super) mod content;
 mod fields;
 mod headers;
 mod images;
-pub(super) mod members;
-mod meter_stream;
+pub(super) mod meter_stream;
 mod meter_whole;
 mod models;
 mod refuse;
@@ -183,14 +180,7 @@ impl Operation for Models {
 
     /// The model is that of the path, so that the caller can be told that it may not use it.
     fn ask(&self, request: &RequestView<'_>) -> Result<Ask, AskError> {
-        Ok(Ask {
-            model: model_in_path(request.path).unwrap_or_default().to_owned(),
-            bound: Bound::default(),
-            stream: false,
-            service_tier: None,
-            asked_usage: false,
-            edits: Edits::default(),
-        })
+        Ok(Ask::free(model_in_path(request.path).unwrap_or_default().to_owned()))
     }
 
     fn meter(&self, _ask: &Ask, _streamed: bool) -> Box<dyn Meter> {
@@ -228,9 +218,7 @@ pub(super) fn model_in_path(path: &str) -> Option<&str> {
 
 fn no_operation(path: &str) -> NoOperation {
     if let Some(rest) = path.strip_prefix("v1/") {
-        return NoOperation {
-            message: format!("The path names 'v1/' twice: the base URL ends in it already. The right path is '{}', once, below the base URL.", shown(rest)),
-        };
+        return NoOperation::version_twice(rest);
     }
     let first = path.split('/').next().unwrap_or_default();
     let message = match NOT_YET.iter().find(|(step, _)| *step == first) {

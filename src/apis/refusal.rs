@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use http::StatusCode;
 use jiff::Timestamp;
+use serde::{Serialize, Serializer};
 
 use super::{AskError, NoOperation};
 use crate::money::Usd;
@@ -70,20 +71,24 @@ pub struct Refusal {
     pub retry_after: Option<Duration>,
 }
 
-/// The budget that stands in the way.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// The budget that stands in the way. As JSON its amounts are texts, in dollars.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct BudgetBody {
     /// `token` or `account`.
     pub scope: &'static str,
     /// Its name.
     pub name: String,
     /// What is left.
+    #[serde(serialize_with = "as_text")]
     pub balance: Usd,
     /// What requests in flight hold.
+    #[serde(serialize_with = "as_text")]
     pub held: Usd,
     /// What this request needs at least.
+    #[serde(serialize_with = "as_text")]
     pub asked: Usd,
     /// When the balance is next set anew.
+    #[serde(serialize_with = "as_text_or_null")]
     pub resets_at: Option<Timestamp>,
 }
 
@@ -332,6 +337,18 @@ fn dollars(amount: Usd) -> String {
     match text.strip_prefix('-') {
         Some(digits) => format!("-${digits}"),
         None => format!("${text}"),
+    }
+}
+
+fn as_text<S: Serializer>(amount: &Usd, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(amount)
+}
+
+#[allow(clippy::ref_option, reason = "serde calls it so")]
+fn as_text_or_null<S: Serializer>(at: &Option<Timestamp>, serializer: S) -> Result<S::Ok, S::Error> {
+    match at {
+        Some(at) => serializer.collect_str(at),
+        None => serializer.serialize_none(),
     }
 }
 

@@ -1,60 +1,45 @@
-//! Meters an answer that is one JSON object. A small one is kept back whole and a large one but for its last chunk, so that the charge
-//! is durable before the client has seen the end.
+//! Meters an answer that is one JSON object.
 
 use bytes::Bytes;
 
 use super::usage::Reported;
-use crate::apis::openai::members::TopMembers;
+use crate::apis::whole::WholeBody;
 use crate::apis::{Measured, Meter};
 use crate::prices::{Bound, Unit};
-
-/// Answers up to this size are kept back whole.
-const KEPT_WHOLE: usize = 1 << 20;
 
 /// The meter.
 pub(super) struct WholeMeter {
     hour_cache: bool,
-    members: TopMembers,
-    held: Vec<Bytes>,
-    seen: usize,
-    ended: bool,
+    body: WholeBody,
 }
 
 // === impl WholeMeter ===
 
 impl WholeMeter {
     pub(super) fn new(bound: &Bound) -> Self {
-        Self { hour_cache: bound.input.get(Unit::CacheWrite1h) > 0, members: TopMembers::new(&["usage", "model"]), held: Vec::new(), seen: 0, ended: false }
+        Self { hour_cache: bound.input.get(Unit::CacheWrite1h) > 0, body: WholeBody::new(&["usage", "model"]) }
     }
 }
 
 impl Meter for WholeMeter {
     fn chunk(&mut self, chunk: Bytes, pass: &mut Vec<Bytes>) {
-        if chunk.is_empty() {
-            return;
-        }
-        self.members.feed(&chunk);
-        self.seen = self.seen.saturating_add(chunk.len());
-        if self.seen > KEPT_WHOLE {
-            pass.append(&mut self.held);
-        }
-        self.held.push(chunk);
+        self.body.chunk(chunk, pass);
     }
 
     fn end(&mut self, _pass: &mut Vec<Bytes>) {
-        self.ended = true;
+        self.body.end();
     }
 
     fn terminal(&self) -> bool {
-        self.ended
+        self.body.ended()
     }
 
     fn take_held(&mut self) -> Vec<Bytes> {
-        std::mem::take(&mut self.held)
+        self.body.take_held()
     }
 
     fn measured(&self) -> Measured {
-        let raw = self.members.get("usage").filter(|raw| *raw != b"null");
+        let raw = self.body.member("usage");
         let mut reported = Reported::default();
         let read = raw.is_some_and(|raw| reported.read(raw));
         let usage = if read { reported.usage(self.hour_cache) } else { None };
@@ -62,10 +47,10 @@ impl Meter for WholeMeter {
             absurd: raw.is_some() && usage.is_none(),
             usage,
             service_tier: reported.served(),
-            model: self.members.get("model").and_then(|raw| serde_json::from_slice(raw).ok()),
+            model: self.body.text("model"),
             input: None,
-            served_output: self.members.nested_text(),
-            complete: self.ended && self.members.closed(),
+            served_output: self.body.nested_text(),
+            complete: self.body.complete(),
             reported_cost: None,
         }
     }

@@ -20,17 +20,7 @@ struct ErrorBody<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     param: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    budget: Option<Budget<'a>>,
-}
-
-#[derive(Serialize)]
-struct Budget<'a> {
-    scope: &'static str,
-    name: &'a str,
-    balance: String,
-    held: String,
-    asked: String,
-    resets_at: Option<String>,
+    budget: Option<&'a BudgetBody>,
 }
 
 /// The JSON body.
@@ -42,7 +32,7 @@ pub(super) fn body(refusal: &Refusal, request_id: Option<&str>) -> Bytes {
             message: &refusal.message,
             code: refusal.code,
             param: refusal.param.as_deref(),
-            budget: refusal.budget.as_ref().map(Budget::from),
+            budget: refusal.budget.as_ref(),
         },
         request_id,
     };
@@ -61,18 +51,5 @@ const fn error_type(kind: RefusalKind) -> &'static str {
         RefusalKind::InvalidRequest | RefusalKind::RequestTooLarge | RefusalKind::UnsupportedEncoding => "invalid_request_error",
         RefusalKind::LedgerUnavailable | RefusalKind::UpstreamUnavailable | RefusalKind::UpstreamError => "api_error",
         RefusalKind::UpstreamTimeout => "timeout_error",
-    }
-}
-
-impl<'a> From<&'a BudgetBody> for Budget<'a> {
-    fn from(budget: &'a BudgetBody) -> Self {
-        Self {
-            scope: budget.scope,
-            name: &budget.name,
-            balance: budget.balance.to_string(),
-            held: budget.held.to_string(),
-            asked: budget.asked.to_string(),
-            resets_at: budget.resets_at.map(|at| at.to_string()),
-        }
     }
 }

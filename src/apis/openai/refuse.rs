@@ -20,17 +20,7 @@ struct ErrorBody<'a> {
     param: Option<&'a str>,
     code: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
-    budget: Option<Budget<'a>>,
-}
-
-#[derive(Serialize)]
-struct Budget<'a> {
-    scope: &'static str,
-    name: &'a str,
-    balance: String,
-    held: String,
-    asked: String,
-    resets_at: Option<String>,
+    budget: Option<&'a BudgetBody>,
 }
 
 /// The JSON body.
@@ -41,24 +31,11 @@ pub(in crate::apis) fn body(refusal: &Refusal, request_id: Option<&str>) -> Byte
             r#type: refusal.kind.openai_type(),
             param: refusal.param.as_deref(),
             code: refusal.code,
-            budget: refusal.budget.as_ref().map(Budget::from),
+            budget: refusal.budget.as_ref(),
         },
         message: &refusal.message,
         request_id,
     };
     // Strings and options only: this cannot fail.
     serde_json::to_vec(&body).map(Bytes::from).unwrap_or_default()
-}
-
-impl<'a> From<&'a BudgetBody> for Budget<'a> {
-    fn from(budget: &'a BudgetBody) -> Self {
-        Self {
-            scope: budget.scope,
-            name: &budget.name,
-            balance: budget.balance.to_string(),
-            held: budget.held.to_string(),
-            asked: budget.asked.to_string(),
-            resets_at: budget.resets_at.map(|at| at.to_string()),
-        }
-    }
 }

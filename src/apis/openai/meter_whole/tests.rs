@@ -1,3 +1,4 @@
+use crate::apis::members::TopMembers;
 use proptest::prelude::*;
 
 use super::*;

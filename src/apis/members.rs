@@ -7,7 +7,7 @@ use memchr::memchr2;
 const MAX_KEPT: usize = 16 << 10;
 
 /// Reads the object.
-pub(in crate::apis) struct TopMembers {
+pub(super) struct TopMembers {
     wanted: &'static [&'static str],
     found: Vec<(&'static str, Vec<u8>)>,
     depth: u32,
@@ -26,7 +26,7 @@ pub(in crate::apis) struct TopMembers {
 // === impl TopMembers ===
 
 impl TopMembers {
-    pub(in crate::apis) fn new(wanted: &'static [&'static str]) -> Self {
+    pub(super) fn new(wanted: &'static [&'static str]) -> Self {
         Self {
             wanted,
             found: Vec::new(),
@@ -42,22 +42,22 @@ impl TopMembers {
     }
 
     /// The value of a member, as it is written. Where it appeared twice, the last one.
-    pub(in crate::apis) fn get(&self, name: &str) -> Option<&[u8]> {
+    pub(super) fn get(&self, name: &str) -> Option<&[u8]> {
         self.found.iter().rev().find(|(found, _)| *found == name).map(|(_, value)| value.as_slice())
     }
 
     /// The object has been closed.
-    pub(in crate::apis) fn closed(&self) -> bool {
+    pub(super) fn closed(&self) -> bool {
         self.closed
     }
 
     /// How many bytes the strings have that stand deeper than the object's own members.
-    pub(in crate::apis) fn nested_text(&self) -> u64 {
+    pub(super) fn nested_text(&self) -> u64 {
         self.nested_text
     }
 
     /// Reads on.
-    pub(in crate::apis) fn feed(&mut self, chunk: &[u8]) {
+    pub(super) fn feed(&mut self, chunk: &[u8]) {
         let mut at = 0;
         while let Some(&byte) = chunk.get(at) {
             if self.in_string && !self.escaped {

@@ -1,0 +1,74 @@
+//! Keeps back an answer that is one JSON object while the members that tell its cost are found. A small one is kept back whole and a
+//! large one but for its last chunk, so that the charge is durable before the client has seen the end.
+
+use bytes::Bytes;
+
+use super::members::TopMembers;
+
+/// Answers up to this size are kept back whole.
+const KEPT_WHOLE: usize = 1 << 20;
+
+/// The answer so far.
+pub(super) struct WholeBody {
+    members: TopMembers,
+    held: Vec<Bytes>,
+    seen: usize,
+    ended: bool,
+}
+
+// === impl WholeBody ===
+
+impl WholeBody {
+    /// Looks for these members at the top.
+    pub(super) fn new(wanted: &'static [&'static str]) -> Self {
+        Self { members: TopMembers::new(wanted), held: Vec::new(), seen: 0, ended: false }
+    }
+
+    /// Takes a chunk and pushes what may go to the client.
+    pub(super) fn chunk(&mut self, chunk: Bytes, pass: &mut Vec<Bytes>) {
+        if chunk.is_empty() {
+            return;
+        }
+        self.members.feed(&chunk);
+        self.seen = self.seen.saturating_add(chunk.len());
+        if self.seen > KEPT_WHOLE {
+            pass.append(&mut self.held);
+        }
+        self.held.push(chunk);
+    }
+
+    /// The body ended.
+    pub(super) fn end(&mut self) {
+        self.ended = true;
+    }
+
+    /// The body ended, whatever it was.
+    pub(super) fn ended(&self) -> bool {
+        self.ended
+    }
+
+    /// The body ended, and so did its object.
+    pub(super) fn complete(&self) -> bool {
+        self.ended && self.members.closed()
+    }
+
+    /// What was kept back.
+    pub(super) fn take_held(&mut self) -> Vec<Bytes> {
+        std::mem::take(&mut self.held)
+    }
+
+    /// A member as it stands there; none where it is null.
+    pub(super) fn member(&self, name: &str) -> Option<&[u8]> {
+        self.members.get(name).filter(|raw| *raw != b"null")
+    }
+
+    /// A member that is a text.
+    pub(super) fn text(&self, name: &str) -> Option<String> {
+        serde_json::from_slice(self.member(name)?).ok()
+    }
+
+    /// Bytes of strings below the top members.
+    pub(super) fn nested_text(&self) -> u64 {
+        self.members.nested_text()
+    }
+}
