@@ -11,7 +11,6 @@ use http::{HeaderMap, Method};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use spendgate::apis::{self, Ask, Operation, RequestView};
-use spendgate::config::ApiKind;
 use spendgate::ledger::rules::{Changes, State};
 use spendgate::ledger::{AdmitRequest, Certainty, ChargeLabel, HoldId, Settlement};
 use spendgate::money::Usd;
@@ -27,12 +26,12 @@ fn chat(bytes: usize) -> Bytes {
 }
 
 fn operation() -> &'static dyn Operation {
-    apis::of(ApiKind::OpenAi).operation(&Method::POST, "chat/completions").unwrap()
+    apis::named("openai").unwrap().operation(&Method::POST, "chat/completions").unwrap()
 }
 
 fn ask(body: &Bytes) -> Ask {
     let (method, headers) = (Method::POST, HeaderMap::new());
-    operation().ask(&RequestView { method: &method, path: "chat/completions", headers: &headers, body }).unwrap()
+    operation().ask(&RequestView { method: &method, path: "chat/completions", query: None, headers: &headers, body }).unwrap()
 }
 
 fn secrets(bench: &mut Criterion) {

@@ -7,25 +7,31 @@
 use ::http::{HeaderMap, HeaderName, HeaderValue, Method};
 use bytes::Bytes;
 
-use crate::config::ApiKind;
 use crate::money::Usd;
 use crate::prices::{Bound, Usage};
-use crate::sandbox::{Faults, Simulated};
+use crate::sandbox::{Faults, Problem, Simulated};
 
-pub mod anthropic;
+mod anthropic;
+mod event_meter;
 pub mod http;
 mod json;
 mod members;
-pub mod openai;
+mod models;
+mod openai;
 mod pass_meter;
+mod read;
 mod refusal;
 mod splice;
 mod sse;
 mod whole;
 
+pub use models::ModelList;
 pub use refusal::{BudgetBody, Refusal, RefusalKind};
 
 use splice::Edits;
+
+/// Every API that a route can speak: a new one is a folder here and a line in this table.
+pub const ALL: [&'static dyn Api; 3] = [&openai::OpenAi, &anthropic::Anthropic, &http::Http];
 
 /// A request as an operation sees it.
 #[derive(Clone, Copy, Debug)]
@@ -34,6 +40,8 @@ pub struct RequestView<'a> {
     pub method: &'a Method,
     /// The path below the mount, without a leading slash: `chat/completions`.
     pub path: &'a str,
+    /// Its query, as it came, without the question mark.
+    pub query: Option<&'a str>,
     /// Its headers.
     pub headers: &'a HeaderMap,
     /// Its body, decoded where it came compressed.
@@ -71,12 +79,16 @@ pub trait Operation: Send + Sync + 'static {
     /// Reads the body of the provider's answer to `ask`: events where it is `streamed`.
     fn meter(&self, ask: &Ask, streamed: bool) -> Box<dyn Meter>;
 
-    /// The answer that a sandbox token gets; `models` are the ids that a list shows.
-    fn simulate(&self, request: &RequestView<'_>, faults: &Faults, models: &mut dyn Iterator<Item = &str>) -> Simulated;
+    /// The answer that a sandbox token gets, by the faults that change what it says; `models` are the ids that a list shows.
+    /// [`simulate`] sees to the rest.
+    ///
+    /// # Errors
+    /// [`Problem`] where the provider would refuse the request.
+    fn simulate(&self, request: &RequestView<'_>, faults: &Faults, models: &mut dyn Iterator<Item = &str>) -> Result<Simulated, Problem>;
 
-    /// Whether the answer is a list of models, which shows only those that the caller may use.
-    fn lists_models(&self) -> bool {
-        false
+    /// Where the answer lists models, it shows only those that the caller may use.
+    fn model_list(&self) -> Option<ModelList> {
+        None
     }
 
     /// The output limit that the provider applies where the request sets none and it is not the model's own.
@@ -101,10 +113,21 @@ pub struct Ask {
     pub stream: bool,
     /// The service tier asked for.
     pub service_tier: Option<String>,
+    /// Output that can be billed and does not show in the stream, such as reasoning that the provider keeps to itself.
+    pub unseen: UnseenOutput,
     /// The client itself asked for the usage at the end of a stream.
     pub(crate) asked_usage: bool,
     /// What changes in the body on its way to the provider.
     pub(crate) edits: Edits,
+}
+
+/// How much output of a stream can be billed beside what its bytes show. While it streams, [`Measured::served_output`] is at least all the rest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UnseenOutput {
+    /// At most so many tokens; zero where all that is billed is shown.
+    UpTo(u64),
+    /// Any number, up to the output limit.
+    Any,
 }
 
 /// Why a request cannot be priced.
@@ -145,6 +168,17 @@ pub trait Meter: Send {
 
     /// What has been measured so far.
     fn measured(&self) -> Measured;
+
+    /// [`Measured::served_output`] alone: asked for after every chunk of a stream.
+    fn served_output(&self) -> u64 {
+        self.measured().served_output
+    }
+
+    /// What ends the stream at this point as the API itself does when an output limit is reached, with that usage: whole events that every
+    /// SDK takes for a proper end. None where there is no such end, or where it would come in the middle of an event.
+    fn end_at_limit(&mut self, _usage: &Usage) -> Option<Bytes> {
+        None
+    }
 }
 
 /// What a meter knows.
@@ -206,6 +240,14 @@ pub trait Api: std::fmt::Debug + Send + Sync + 'static {
     /// A refusal as JSON in the API's own shape.
     fn refusal_body(&self, refusal: &Refusal, request_id: Option<&str>) -> Bytes;
 
+    /// A simulated error of the provider's, as JSON in its own shape.
+    fn problem_body(&self, problem: &Problem) -> Bytes;
+
+    /// True where operations are known and stand below a mount. False where any call is taken, at the price of the route.
+    fn has_operations(&self) -> bool {
+        true
+    }
+
     /// Whether the headers say that the client speaks this API: they decide where a path belongs to several.
     fn is_spoken(&self, _headers: &HeaderMap) -> bool {
         false
@@ -215,21 +257,35 @@ pub trait Api: std::fmt::Debug + Send + Sync + 'static {
     fn complete_headers(&self, _headers: &mut HeaderMap) {}
 }
 
-/// The API that a route speaks.
+/// The API of that name in routes.toml.
 #[must_use]
-pub fn of(kind: ApiKind) -> &'static dyn Api {
-    match kind {
-        ApiKind::OpenAi => &openai::OpenAi,
-        ApiKind::Anthropic => &anthropic::Anthropic,
-        ApiKind::Http => &http::Http,
-    }
+pub fn named(name: &str) -> Option<&'static dyn Api> {
+    ALL.into_iter().find(|api| api.name() == name)
 }
 
 /// Whose shape an error takes where no route tells: the API that the headers speak of, else OpenAI's.
 #[must_use]
 pub fn fallback(headers: &HeaderMap) -> &'static dyn Api {
-    let others: [&'static dyn Api; 1] = [&anthropic::Anthropic];
-    others.into_iter().find(|api| api.is_spoken(headers)).unwrap_or(&openai::OpenAi)
+    ALL.into_iter().find(|api| api.is_spoken(headers)).unwrap_or(&openai::OpenAi)
+}
+
+/// The whole simulated answer to a request: a status that was asked for takes the place of whatever would be answered.
+///
+/// Work and memory are bounded for any body: a few milliseconds for a hostile schema, a few megabytes of answer beyond the size of the request.
+#[must_use]
+pub fn simulate(api: &dyn Api, operation: &dyn Operation, request: &RequestView<'_>, faults: &Faults, models: &mut dyn Iterator<Item = &str>) -> Simulated {
+    let simulated = match faults.status {
+        Some(status) => Err(Problem::of_status(status)),
+        None => operation.simulate(request, faults, models),
+    };
+    simulated.unwrap_or_else(|problem| problem_answer(api, &problem)).with(faults)
+}
+
+/// A simulated error of the provider's, as an answer.
+#[must_use]
+pub fn problem_answer(api: &dyn Api, problem: &Problem) -> Simulated {
+    let status = ::http::StatusCode::from_u16(problem.status).unwrap_or(::http::StatusCode::INTERNAL_SERVER_ERROR);
+    Simulated { status, ..Simulated::json(api.problem_body(problem)) }
 }
 
 // === impl Ask ===
@@ -237,7 +293,7 @@ pub fn fallback(headers: &HeaderMap) -> &'static dyn Api {
 impl Ask {
     /// What an operation asks for that costs nothing.
     pub(crate) fn free(model: String) -> Self {
-        Self { model, bound: Bound::default(), stream: false, service_tier: None, asked_usage: false, edits: Edits::default() }
+        Self { model, bound: Bound::default(), stream: false, service_tier: None, unseen: UnseenOutput::Any, asked_usage: false, edits: Edits::default() }
     }
 
     /// The body for the provider: the client's own bytes with the output limit set where one is given, and usage asked for on a
@@ -262,7 +318,7 @@ impl NoOperation {
         Self {
             message: format!(
                 "The path names 'v1/' twice: the base URL ends in it already. The right path is '{}', once, below the base URL.",
-                openai::shown(rest)
+                read::shown(rest)
             ),
         }
     }

@@ -2,6 +2,7 @@
 
 mod ops;
 mod reload;
+mod simulator;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,6 +22,7 @@ use crate::telemetry::Metrics;
 use crate::tokens::{DEFAULT_ACCOUNT, Secret, SecretHash, SecretKind};
 
 pub use ops::Health;
+pub use simulator::simulate;
 
 /// The shortest main API key that an operator may set.
 const MIN_MAIN_KEY: usize = 32;

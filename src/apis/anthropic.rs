@@ -1,19 +1,20 @@
 //! The Anthropic API: messages, the counting of their tokens, and the list of models.
 //!
 //! One file a concern: `fields` says which members of a request cost, `ask`, `content` and `tools` bound them, `meter_stream` and
-//! `meter_whole` read answers, `events` reads one event of a stream, `usage` maps what they report, `refuse` shapes errors, `headers`
-//! lists what passes. What bounds a request, and what is refused because nothing does, is told in docs/anthropic.md.
+//! `meter_whole` read answers, `events` reads one event of a stream, `usage` maps what they report, `simulate` makes answers up,
+//! `refuse` shapes errors, `headers` lists what passes. What bounds a request, and what is refused because nothing does, is told in docs/anthropic.md.
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 
 use self::meter_stream::StreamMeter;
 use self::meter_whole::WholeMeter;
-use super::openai::{model_in_path, shown};
+use super::models::{ModelList, model_in_path};
 use super::pass_meter::PassMeter;
+use super::read::shown;
 use super::{Api, Ask, AskError, Billing, Meter, NoOperation, Operation, Refusal, RequestView};
 use crate::prices::Bound;
-use crate::sandbox::{self, Faults, Simulated, SimulatedOperation};
+use crate::sandbox::{Faults, Problem, Simulated};
 
 mod ask;
 mod content;
@@ -23,12 +24,13 @@ mod headers;
 mod meter_stream;
 mod meter_whole;
 mod refuse;
+mod simulate;
 mod tools;
 mod usage;
 
 /// The Anthropic API.
 #[derive(Clone, Copy, Debug)]
-pub struct Anthropic;
+pub(super) struct Anthropic;
 
 /// `POST messages`.
 #[derive(Clone, Copy, Debug)]
@@ -120,6 +122,10 @@ impl Api for Anthropic {
         refuse::body(refusal, request_id)
     }
 
+    fn problem_body(&self, problem: &Problem) -> Bytes {
+        simulate::problem_body(problem)
+    }
+
     fn is_spoken(&self, headers: &HeaderMap) -> bool {
         headers.contains_key(&headers::VERSION)
     }
@@ -147,11 +153,11 @@ impl Operation for Messages {
     }
 
     fn meter(&self, ask: &Ask, streamed: bool) -> Box<dyn Meter> {
-        if streamed { Box::new(StreamMeter::new(&ask.bound)) } else { Box::new(WholeMeter::new(&ask.bound)) }
+        if streamed { Box::new(StreamMeter::of(&ask.bound)) } else { Box::new(WholeMeter::new(&ask.bound)) }
     }
 
-    fn simulate(&self, request: &RequestView<'_>, faults: &Faults, models: &mut dyn Iterator<Item = &str>) -> Simulated {
-        sandbox::simulate(SimulatedOperation::Messages, request.body, faults, models)
+    fn simulate(&self, request: &RequestView<'_>, faults: &Faults, _models: &mut dyn Iterator<Item = &str>) -> Result<Simulated, Problem> {
+        simulate::answer(request.body, faults)
     }
 
     /// Priority capacity, where the organisation has any, serves whatever does not say `standard_only`. Where inference runs may be set for a whole
@@ -182,8 +188,8 @@ impl Operation for CountTokens {
         Box::new(PassMeter::new(streamed, None))
     }
 
-    fn simulate(&self, request: &RequestView<'_>, faults: &Faults, models: &mut dyn Iterator<Item = &str>) -> Simulated {
-        sandbox::simulate(SimulatedOperation::CountTokens, request.body, faults, models)
+    fn simulate(&self, request: &RequestView<'_>, _faults: &Faults, _models: &mut dyn Iterator<Item = &str>) -> Result<Simulated, Problem> {
+        simulate::count(request.body)
     }
 }
 
@@ -210,15 +216,15 @@ impl Operation for Models {
         Box::new(WholeMeter::new(&Bound::default()))
     }
 
-    fn simulate(&self, request: &RequestView<'_>, faults: &Faults, models: &mut dyn Iterator<Item = &str>) -> Simulated {
+    fn simulate(&self, request: &RequestView<'_>, _faults: &Faults, models: &mut dyn Iterator<Item = &str>) -> Result<Simulated, Problem> {
         match model_in_path(below_version(request.path)) {
-            Some(id) => sandbox::simulate_anthropic_model(id, faults, models),
-            None => sandbox::simulate(SimulatedOperation::AnthropicModels, request.body, faults, models),
+            Some(id) => simulate::model(id, models),
+            None => Ok(simulate::models(models)),
         }
     }
 
-    fn lists_models(&self) -> bool {
-        self.name == MODEL_LIST.name
+    fn model_list(&self) -> Option<ModelList> {
+        (self.name == MODEL_LIST.name).then_some(ModelList::OPENAI)
     }
 }
 

@@ -2,12 +2,15 @@
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use serde_json::json;
 
 use super::pass_meter::{self, PassMeter};
-use super::{Api, Ask, AskError, Billing, Meter, NoOperation, Operation, Refusal, RequestView, openai};
+use super::read::put_bearer;
+use super::{Api, Ask, AskError, Billing, Meter, NoOperation, Operation, Refusal, RequestView, UnseenOutput, openai};
 use crate::money::Usd;
 use crate::prices::Bound;
-use crate::sandbox::{self, Faults, Simulated, SimulatedOperation};
+use crate::sandbox::seed::Seed;
+use crate::sandbox::{Faults, Problem, Simulated};
 
 /// Any HTTP API.
 #[derive(Clone, Copy, Debug)]
@@ -35,7 +38,7 @@ impl Api for Http {
     }
 
     fn put_key(&self, headers: &mut HeaderMap, key: &HeaderValue) {
-        openai::put_bearer(headers, key);
+        put_bearer(headers, key);
     }
 
     fn passes_request_header(&self, name: &HeaderName) -> bool {
@@ -60,6 +63,14 @@ impl Api for Http {
     fn refusal_body(&self, refusal: &Refusal, request_id: Option<&str>) -> Bytes {
         openai::refusal_body(refusal, request_id)
     }
+
+    fn problem_body(&self, problem: &Problem) -> Bytes {
+        openai::problem_body(problem)
+    }
+
+    fn has_operations(&self) -> bool {
+        false
+    }
 }
 
 impl Operation for Call {
@@ -82,6 +93,7 @@ impl Operation for Call {
             bound: Bound { choices: 1, ..Bound::default() },
             stream: request.headers.get(http::header::ACCEPT).is_some_and(streams),
             service_tier: None,
+            unseen: UnseenOutput::Any,
             asked_usage: false,
             edits: super::Edits::default(),
         })
@@ -91,8 +103,14 @@ impl Operation for Call {
         Box::new(PassMeter::new(streamed, None))
     }
 
-    fn simulate(&self, request: &RequestView<'_>, faults: &Faults, models: &mut dyn Iterator<Item = &str>) -> Simulated {
-        sandbox::simulate(SimulatedOperation::Http, request.body, faults, models)
+    /// Nothing is known about what the provider would say: a small object that says it is simulated. Its id follows from the body.
+    fn simulate(&self, request: &RequestView<'_>, _faults: &Faults, _models: &mut dyn Iterator<Item = &str>) -> Result<Simulated, Problem> {
+        let answer = json!({
+            "simulated": true,
+            "id": Seed::of_bytes("http", request.body).id("sim_", 24),
+            "message": "This is a simulated answer; no provider was asked.",
+        });
+        Ok(Simulated::json(answer.to_string()))
     }
 }
 

@@ -1,36 +1,38 @@
 //! The OpenAI API, as OpenAI and the many providers that speak it: chat completions, completions, embeddings and the list of models.
 //!
 //! One file a concern: `fields` says which members of a request cost, `ask` and `content` bound them, `images` bounds pictures,
-//! `meter_stream` and `meter_whole` read answers, `usage` maps what they report, `refuse` shapes errors, `headers` lists what passes.
+//! `meter_stream` and `meter_whole` read answers, `usage` maps what they report, `simulate` makes answers up, `refuse` shapes errors,
+//! `headers` lists what passes.
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
 
 use self::fields::Shape;
 use self::meter_stream::StreamMeter;
 use self::meter_whole::WholeMeter;
+use super::models::{ModelList, model_in_path};
+use super::read::{put_bearer, shown};
 use super::{Api, Ask, AskError, Billing, Meter, NoOperation, Operation, Refusal, RequestView};
-use crate::sandbox::{self, Faults, Simulated, SimulatedOperation};
+use crate::sandbox::{Faults, Problem, Simulated};
 
 mod answer;
-pub(super) mod ask;
-pub(super) mod content;
+mod ask;
+mod content;
 mod fields;
 mod headers;
 mod images;
-pub(super) mod meter_stream;
+mod meter_stream;
 mod meter_whole;
-mod models;
 mod refuse;
+mod simulate;
 mod usage;
 
-pub(super) use meter_stream::remember;
-pub use models::filter_models;
 pub(super) use refuse::body as refusal_body;
+pub(super) use simulate::problem_body;
 
 /// The OpenAI API.
 #[derive(Clone, Copy, Debug)]
-pub struct OpenAi;
+pub(super) struct OpenAi;
 
 /// An operation that is metered.
 #[derive(Clone, Copy, Debug)]
@@ -124,6 +126,10 @@ impl Api for OpenAi {
     fn refusal_body(&self, refusal: &Refusal, request_id: Option<&str>) -> Bytes {
         refuse::body(refusal, request_id)
     }
+
+    fn problem_body(&self, problem: &Problem) -> Bytes {
+        problem_body(problem)
+    }
 }
 
 impl Operation for Metered {
@@ -145,19 +151,18 @@ impl Operation for Metered {
 
     fn meter(&self, ask: &Ask, streamed: bool) -> Box<dyn Meter> {
         if streamed {
-            Box::new(StreamMeter::new(!ask.asked_usage, ask.bound.max_searches))
+            Box::new(StreamMeter::of(!ask.asked_usage, ask.bound.max_searches))
         } else {
             Box::new(WholeMeter::new(ask.bound.has_output, ask.bound.max_searches))
         }
     }
 
-    fn simulate(&self, request: &RequestView<'_>, faults: &Faults, models: &mut dyn Iterator<Item = &str>) -> Simulated {
-        let operation = match self.shape {
-            Shape::Chat => SimulatedOperation::ChatCompletions,
-            Shape::Completion => SimulatedOperation::Completions,
-            Shape::Embedding => SimulatedOperation::Embeddings,
-        };
-        sandbox::simulate(operation, request.body, faults, models)
+    fn simulate(&self, request: &RequestView<'_>, faults: &Faults, _models: &mut dyn Iterator<Item = &str>) -> Result<Simulated, Problem> {
+        match self.shape {
+            Shape::Chat => simulate::chat::answer(request.body, faults),
+            Shape::Completion => simulate::completions::answer(request.body, faults),
+            Shape::Embedding => simulate::embeddings::answer(request.body, faults),
+        }
     }
 
     fn default_output(&self) -> Option<u64> {
@@ -187,33 +192,16 @@ impl Operation for Models {
         Box::new(WholeMeter::new(false, 0))
     }
 
-    fn simulate(&self, request: &RequestView<'_>, faults: &Faults, models: &mut dyn Iterator<Item = &str>) -> Simulated {
+    fn simulate(&self, request: &RequestView<'_>, _faults: &Faults, models: &mut dyn Iterator<Item = &str>) -> Result<Simulated, Problem> {
         match model_in_path(request.path) {
-            Some(id) => sandbox::simulate_model(id, faults, models),
-            None => sandbox::simulate(SimulatedOperation::Models, request.body, faults, models),
+            Some(id) => simulate::models::one(id, models),
+            None => Ok(simulate::models::list(models)),
         }
     }
 
-    fn lists_models(&self) -> bool {
-        self.name == MODEL_LIST.name
+    fn model_list(&self) -> Option<ModelList> {
+        (self.name == MODEL_LIST.name).then_some(ModelList::OPENAI)
     }
-}
-
-/// Puts a key where `Authorization: Bearer` wants it.
-pub(super) fn put_bearer(headers: &mut HeaderMap, key: &HeaderValue) {
-    // A header value behind more letters is a header value: this cannot fail, and if it did, no key would be sent.
-    if let Ok(mut value) = HeaderValue::from_bytes(&[b"Bearer ", key.as_bytes()].concat()) {
-        value.set_sensitive(true);
-        headers.insert(header::AUTHORIZATION, value);
-    }
-}
-
-/// The id in `models/{id}`. Ids may have slashes; anything that a provider could read as another path is not one.
-pub(super) fn model_in_path(path: &str) -> Option<&str> {
-    let id = path.strip_prefix("models/")?;
-    let plain = id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._:@/~".contains(&byte));
-    let steps = id.split('/').all(|step| !step.bytes().all(|byte| byte == b'.'));
-    (plain && steps).then_some(id)
 }
 
 fn no_operation(path: &str) -> NoOperation {
@@ -228,11 +216,6 @@ fn no_operation(path: &str) -> NoOperation {
         }
     };
     NoOperation { message }
-}
-
-/// A path, short enough for an error.
-pub(super) fn shown(path: &str) -> String {
-    path.chars().take(100).collect()
 }
 
 #[cfg(test)]

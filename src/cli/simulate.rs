@@ -3,8 +3,7 @@
 use std::net::SocketAddr;
 use std::process::ExitCode;
 
-use crate::prices::PriceBook;
-use crate::sandbox;
+use crate::server;
 
 /// Where the stand-in listens.
 #[derive(Clone, Debug, clap::Args)]
@@ -19,16 +18,13 @@ pub struct SimulateArgs {
 /// # Errors
 /// When the address cannot be listened on.
 pub(super) fn run(args: &SimulateArgs) -> anyhow::Result<ExitCode> {
-    let book = PriceBook::builtin().map_err(|errors| anyhow::anyhow!("the price book built into the binary is broken: {errors:?}"))?;
-    let listed = |provider: &str| book.models(provider).map(str::to_owned).collect();
-    let models = sandbox::ServedModels { openai: listed("openai"), anthropic: listed("anthropic") };
     tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(async {
         let listener = tokio::net::TcpListener::bind(args.listen).await.map_err(|error| anyhow::anyhow!("cannot listen on {}: {error}", args.listen))?;
-        super::say(&format!("simulating OpenAI's and Anthropic's APIs on http://{}/v1", listener.local_addr()?));
+        super::say(&format!("simulating the APIs of the built-in routes on http://{}", listener.local_addr()?));
         let stop = async {
-            let _ = crate::server::stop_signal().await;
+            let _ = server::stop_signal().await;
         };
-        sandbox::serve(listener, models, stop).await?;
+        server::simulate(listener, stop).await?;
         Ok(ExitCode::SUCCESS)
     })
 }

@@ -7,8 +7,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::header::{HeaderName, HeaderValue};
+use http::{HeaderMap, Method};
 use rustls::pki_types::CertificateDer;
 
+use crate::apis::{Api, NoOperation, Operation};
 use crate::diagnostic::Diagnostic;
 use crate::money::Usd;
 use crate::prices::Rates;
@@ -31,7 +33,7 @@ pub struct Route {
     /// Which paths it takes.
     pub path: RoutePath,
     /// The API that its requests speak.
-    pub api: ApiKind,
+    pub api: &'static dyn Api,
     /// Where they go.
     pub upstream: Arc<Upstream>,
     /// Only these models, where there are any: patterns with `*`.
@@ -62,17 +64,6 @@ pub enum RoutePath {
     /// All paths that begin with this: `/v1/`, or `/v1/messages` where only those operations are taken. What stands below it is what follows its
     /// last slash.
     Mount(String),
-}
-
-/// The APIs that are spoken.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum ApiKind {
-    /// OpenAI's, and all that are compatible with it.
-    OpenAi,
-    /// Anthropic's.
-    Anthropic,
-    /// Anything else: bytes in, bytes out, a price of its own.
-    Http,
 }
 
 /// What happens to the provider's answer when the client hangs up.
@@ -154,6 +145,16 @@ pub enum UpstreamKey {
     Unset(String),
 }
 
+/// What a path leads to.
+pub struct Found<'a> {
+    /// The first route that takes it.
+    pub route: &'a Arc<Route>,
+    /// What the path says below the mount.
+    pub below: &'a str,
+    /// The operation, or why there is none.
+    pub operation: Result<&'static dyn Operation, NoOperation>,
+}
+
 // === impl Routes ===
 
 impl Routes {
@@ -165,9 +166,27 @@ impl Routes {
         parse::parse(text, file, environment)
     }
 
+    /// The routes built into the binary.
+    ///
+    /// # Errors
+    /// As [`Routes::parse`].
+    pub fn builtin(environment: &Environment) -> Result<Self, Vec<Diagnostic>> {
+        Self::parse(BUILTIN_ROUTES, "the routes of this binary (config/routes.toml)", environment)
+    }
+
     /// The routes that take this raw path, in order, each with what the path says below the mount.
     pub fn matching<'a>(&'a self, path: &'a str) -> impl Iterator<Item = (&'a Arc<Route>, &'a str)> + 'a {
         self.routes.iter().filter_map(move |route| route.path.below(path).map(|below| (route, below)))
+    }
+
+    /// The operation that a request names. Several APIs have a `models`: the client's headers tell which one it means. Otherwise the first
+    /// route that takes the path wins.
+    #[must_use]
+    pub fn find<'a>(&'a self, method: &Method, path: &'a str, headers: &HeaderMap) -> Option<Found<'a>> {
+        let found = |(route, below): (&'a Arc<Route>, &'a str)| Found { route, below, operation: route.api.operation(method, below) };
+        let first = found(self.matching(path).next()?);
+        let spoken = self.matching(path).find(|(route, _)| route.api.is_spoken(headers)).map(found);
+        Some(spoken.filter(|spoken| spoken.operation.is_ok() || first.operation.is_err()).unwrap_or(first))
     }
 
     /// All routes, in order.
@@ -210,20 +229,6 @@ impl RoutePath {
         match self {
             Self::Exact(exact) => exact.clone(),
             Self::Mount(prefix) => format!("{prefix}*"),
-        }
-    }
-}
-
-// === impl ApiKind ===
-
-impl ApiKind {
-    /// Its name in routes.toml.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::OpenAi => "openai",
-            Self::Anthropic => "anthropic",
-            Self::Http => "http",
         }
     }
 }

@@ -5,7 +5,7 @@ use http::header::{HeaderName, HeaderValue};
 use http::response::Parts;
 use http::{HeaderMap, Response, StatusCode};
 
-use crate::apis::{Api, Refusal};
+use crate::apis::{self, Api, ModelList, Refusal};
 use crate::ledger::Grant;
 use crate::money::Usd;
 use crate::sandbox::Simulated;
@@ -26,7 +26,8 @@ pub(super) async fn forward(granted: Granted, clients: &UpstreamClients, record:
         Kind::Sandbox { faults, models } => {
             let (operation, request, api) = (quoted.operation, quoted.request, quoted.api);
             // A schema can be a good deal of work, which must not stop the streams of others.
-            let simulating = tokio::task::spawn_blocking(move || operation.simulate(&request.view(), &faults, &mut models.iter().map(String::as_str)));
+            let simulating =
+                tokio::task::spawn_blocking(move || apis::simulate(api, operation, &request.view(), &faults, &mut models.iter().map(String::as_str)));
             match simulating.await {
                 Ok(simulated) => from_sandbox(simulated, record).await,
                 Err(error) => {
@@ -64,18 +65,18 @@ async fn to_provider(quoted: Quoted, mut grant: Grant, clients: &UpstreamClients
         }
     };
     let Quoted { api, operation, route, ask, price, label, price_version, snapshot, routes, .. } = quoted;
-    let lists_models = operation.lists_models();
+    let model_list = operation.model_list();
     record.sent();
     grant.sent();
     let upstream_name = route.upstream.name.clone();
     let mut exchange = Exchange::new(client.request(request), operation, ask, route, Bill { grant, price, label, price_version }, record);
-    match exchange.head().await {
-        Ok(head) if lists_models && head.status.is_success() => {
+    match (exchange.head().await, model_list) {
+        (Ok(head), Some(list)) if head.status.is_success() => {
             let keep = |model: &str| usable(&snapshot, &routes, model);
-            list_models(head, exchange, api, &keep, &upstream_name).await
+            list_models(head, exchange, api, list, &keep, &upstream_name).await
         }
-        Ok(head) => answer(head, exchange, api, clamped, &upstream_name).await,
-        Err(error) => {
+        (Ok(head), _) => answer(head, exchange, api, clamped, &upstream_name).await,
+        (Err(error), _) => {
             // Where the hold was charged, the charge is durable first.
             exchange.progress().await;
             let Some((mut record, _)) = exchange.close() else { return Response::new(ResponseBody::whole(Bytes::new())) };
@@ -155,6 +156,7 @@ async fn list_models(
     head: Parts,
     mut exchange: Box<Exchange>,
     api: &'static dyn Api,
+    model_list: ModelList,
     keep: &(dyn Fn(&str) -> bool + Sync),
     upstream_name: &str,
 ) -> Response<ResponseBody> {
@@ -163,7 +165,7 @@ async fn list_models(
         Progress::Ended => exchange.take_passing(),
         Progress::Passing | Progress::Broken => None,
     };
-    let filtered = list.and_then(|list| crate::apis::openai::filter_models(&list, &|model| keep(model)));
+    let filtered = list.and_then(|list| model_list.filter(&list, &|model| keep(model)));
     let Some(filtered) = filtered else {
         return broken(exchange, api, format!("The upstream '{upstream_name}' answered with no list of models."), "no list of models").await;
     };

@@ -191,7 +191,13 @@ pub(super) fn usable(snapshot: &Configuration, routes: &[Arc<Route>], model: &st
 impl ClientRequest {
     /// What an API sees of it.
     pub(super) fn view(&self) -> RequestView<'_> {
-        RequestView { method: &self.method, path: self.path.get(self.below..).unwrap_or_default(), headers: &self.headers, body: &self.body }
+        RequestView {
+            method: &self.method,
+            path: self.path.get(self.below..).unwrap_or_default(),
+            query: self.query.as_deref(),
+            headers: &self.headers,
+            body: &self.body,
+        }
     }
 }
 
@@ -281,7 +287,7 @@ impl TokenPrice {
             headers: HeaderMap::new(),
             body: body.clone(),
         };
-        let operation = crate::apis::of(route.api).operation(&request.method, request.view().path).unwrap();
+        let operation = route.api.operation(&request.method, request.view().path).unwrap();
         let Some(RoutePrice::Units(rates)) = &route.price else { panic!("the route has no rates") };
         Self::new(RateSource::Route(rates.clone()), &operation.ask(&request.view()).unwrap(), operation, route).unwrap()
     }

@@ -7,7 +7,7 @@ use http::Method;
 use hyper::body::Incoming;
 
 use crate::apis::{self, Api, Operation, Refusal};
-use crate::config::{Configuration, Route};
+use crate::config::{Configuration, Found, Route};
 
 use super::Refused;
 use super::screen::Screened;
@@ -32,23 +32,13 @@ pub(super) struct Routed {
 /// Finds the routes and the operation.
 pub(super) fn route(screened: Screened, snapshot: Arc<Configuration>) -> Result<Routed, Box<Refused>> {
     let Screened { method, path, query, headers, body } = screened;
-    let Some((first, first_below)) = snapshot.routes.matching(&path).next() else {
+    let Some(Found { route: chosen, below, operation }) = snapshot.routes.find(&method, &path, &headers) else {
         return Err(Refused::new(apis::fallback(&headers), Refusal::route_not_found(format!("There is no route for {method} {path}."))));
     };
-    let mut found = (first, first_below, apis::of(first.api).operation(&method, first_below));
-    // Several APIs have a `models`: the client's headers tell which one it means. Otherwise the first match wins.
-    let spoken = snapshot.routes.matching(&path).find(|(route, _)| apis::of(route.api).is_spoken(&headers));
-    if let Some((route, below)) = spoken {
-        let operation = apis::of(route.api).operation(&method, below);
-        if operation.is_ok() || found.2.is_err() {
-            found = (route, below, operation);
-        }
-    }
-    let (chosen, below, operation) = found;
-    let api = apis::of(chosen.api);
+    let api = chosen.api;
     let operation = operation.map_err(|none| Refused::new(api, Refusal::from(none)))?;
     // Only the chosen route's mount decides what stands below it.
-    let mounted_alike = |(route, other): &(&Arc<Route>, &str)| route.api == chosen.api && other.len() == below.len();
+    let mounted_alike = |(route, other): &(&Arc<Route>, &str)| route.api.name() == api.name() && other.len() == below.len();
     let routes = snapshot.routes.matching(&path).filter(mounted_alike).map(|(route, _)| route.clone()).collect();
     let below = path.len() - below.len();
     Ok(Routed { routes, api, operation, method, below, path, query, headers, body, snapshot: snapshot.clone() })

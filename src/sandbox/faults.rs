@@ -5,7 +5,7 @@ use std::time::Duration;
 /// The longest `latency`.
 const MAX_LATENCY: Duration = Duration::from_secs(60);
 /// The longest completion that `tokens` may ask for, and that is made for it: all choices of an answer together.
-pub(super) const MAX_TOKENS: u64 = 1_000_000;
+pub(crate) const MAX_TOKENS: u64 = 1_000_000;
 /// The latest event after which `cut` may break a stream off.
 const MAX_CUT: u64 = 1_000_000;
 const KNOWN: &str = "known are status=429, latency=2s, cut=3, no-usage and tokens=500, separated by commas";

@@ -5,21 +5,21 @@ use serde_json::{Map, Value};
 use super::problem::Problem;
 
 /// A JSON object.
-pub(super) type Object = Map<String, Value>;
+pub(crate) type Object = Map<String, Value>;
 
 /// The body as an object.
-pub(super) fn object(body: &[u8]) -> Result<Value, Problem> {
+pub(crate) fn object(body: &[u8]) -> Result<Value, Problem> {
     let value: Value = serde_json::from_slice(body).map_err(|error| Problem::not_json(&error.to_string()))?;
     if value.is_object() { Ok(value) } else { Err(Problem::not_json("it holds another JSON value")) }
 }
 
 /// The field, unless it is missing or null.
-pub(super) fn get<'a>(map: &'a Object, name: &str) -> Option<&'a Value> {
+pub(crate) fn get<'a>(map: &'a Object, name: &str) -> Option<&'a Value> {
     map.get(name).filter(|value| !value.is_null())
 }
 
 /// The name of the model, which every operation needs.
-pub(super) fn model(map: &Object) -> Result<&str, Problem> {
+pub(crate) fn model(map: &Object) -> Result<&str, Problem> {
     match get(map, "model") {
         Some(Value::String(model)) if !model.is_empty() => Ok(model),
         None | Some(Value::String(_)) => Err(Problem::invalid("You must provide a model parameter.", Some("model"), Some("missing_required_parameter"))),
@@ -28,7 +28,7 @@ pub(super) fn model(map: &Object) -> Result<&str, Problem> {
 }
 
 /// A text; `path` is what an error calls the field.
-pub(super) fn text<'a>(map: &'a Object, name: &str, path: &str) -> Result<Option<&'a str>, Problem> {
+pub(crate) fn text<'a>(map: &'a Object, name: &str, path: &str) -> Result<Option<&'a str>, Problem> {
     match get(map, name) {
         None => Ok(None),
         Some(Value::String(text)) => Ok(Some(text)),
@@ -37,12 +37,12 @@ pub(super) fn text<'a>(map: &'a Object, name: &str, path: &str) -> Result<Option
 }
 
 /// A text that must be there.
-pub(super) fn required_text<'a>(map: &'a Object, name: &str, path: &str) -> Result<&'a str, Problem> {
+pub(crate) fn required_text<'a>(map: &'a Object, name: &str, path: &str) -> Result<&'a str, Problem> {
     text(map, name, path)?.ok_or_else(|| Problem::missing(path))
 }
 
 /// True or false; false when not set.
-pub(super) fn flag(map: &Object, name: &str, path: &str) -> Result<bool, Problem> {
+pub(crate) fn flag(map: &Object, name: &str, path: &str) -> Result<bool, Problem> {
     match get(map, name) {
         None => Ok(false),
         Some(Value::Bool(flag)) => Ok(*flag),
@@ -51,7 +51,7 @@ pub(super) fn flag(map: &Object, name: &str, path: &str) -> Result<bool, Problem
 }
 
 /// A whole number from `least` to `most`.
-pub(super) fn whole(map: &Object, name: &str, least: u64, most: u64) -> Result<Option<u64>, Problem> {
+pub(crate) fn whole(map: &Object, name: &str, least: u64, most: u64) -> Result<Option<u64>, Problem> {
     let Some(value) = get(map, name) else { return Ok(None) };
     let below = || {
         let message = format!("Invalid '{name}': integer below minimum value. Expected a value >= {least}, but got {value} instead.");
@@ -71,7 +71,7 @@ pub(super) fn whole(map: &Object, name: &str, least: u64, most: u64) -> Result<O
 }
 
 /// Checks that a number, where set, lies between `least` and `most`.
-pub(super) fn check_decimal(map: &Object, name: &str, least: f64, most: f64) -> Result<(), Problem> {
+pub(crate) fn check_decimal(map: &Object, name: &str, least: f64, most: f64) -> Result<(), Problem> {
     let Some(value) = get(map, name) else { return Ok(()) };
     let number = value.as_f64().ok_or_else(|| Problem::wrong_type(name, "a decimal", value))?;
     if number < least {
@@ -86,7 +86,7 @@ pub(super) fn check_decimal(map: &Object, name: &str, least: f64, most: f64) -> 
 }
 
 /// A list; `expected` as in "an array of objects".
-pub(super) fn list<'a>(map: &'a Object, name: &str, expected: &str) -> Result<Option<&'a [Value]>, Problem> {
+pub(crate) fn list<'a>(map: &'a Object, name: &str, expected: &str) -> Result<Option<&'a [Value]>, Problem> {
     match get(map, name) {
         None => Ok(None),
         Some(Value::Array(items)) => Ok(Some(items)),
@@ -95,7 +95,7 @@ pub(super) fn list<'a>(map: &'a Object, name: &str, expected: &str) -> Result<Op
 }
 
 /// An object within the request.
-pub(super) fn inner<'a>(map: &'a Object, name: &str, path: &str) -> Result<Option<&'a Object>, Problem> {
+pub(crate) fn inner<'a>(map: &'a Object, name: &str, path: &str) -> Result<Option<&'a Object>, Problem> {
     match get(map, name) {
         None => Ok(None),
         Some(Value::Object(inner)) => Ok(Some(inner)),
@@ -104,13 +104,13 @@ pub(super) fn inner<'a>(map: &'a Object, name: &str, path: &str) -> Result<Optio
 }
 
 /// The list is empty although it must not be.
-pub(super) fn empty_list(name: &str) -> Problem {
+pub(crate) fn empty_list(name: &str) -> Problem {
     let message = format!("Invalid '{name}': empty array. Expected an array with minimum length 1, but got an empty array instead.");
     Problem::invalid(message, Some(name), Some("empty_array"))
 }
 
 /// What asks for a stream, and for its usage.
-pub(super) fn stream(map: &Object) -> Result<(bool, bool), Problem> {
+pub(crate) fn stream(map: &Object) -> Result<(bool, bool), Problem> {
     let stream = flag(map, "stream", "stream")?;
     let usage = match inner(map, "stream_options", "stream_options")? {
         Some(options) => flag(options, "include_usage", "stream_options.include_usage")?,
@@ -120,7 +120,7 @@ pub(super) fn stream(map: &Object) -> Result<(bool, bool), Problem> {
 }
 
 /// The stop sequences: a text or up to four.
-pub(super) fn stops(map: &Object) -> Result<Vec<&str>, Problem> {
+pub(crate) fn stops(map: &Object) -> Result<Vec<&str>, Problem> {
     match get(map, "stop") {
         None => Ok(Vec::new()),
         Some(Value::String(stop)) => Ok(vec![stop]),

@@ -1,51 +1,51 @@
 //! Errors as the provider words them: the 400 of a bad request, and the error that a `status` fault asks for.
 
-use bytes::Bytes;
-use serde_json::{Value, json};
+use serde_json::Value;
 
-/// One error answer.
+/// One error answer. Each API gives it its shape.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Problem {
-    pub(super) status: u16,
-    pub(super) message: String,
-    kind: &'static str,
-    param: Option<String>,
-    code: Option<&'static str>,
+pub struct Problem {
+    pub(crate) status: u16,
+    pub(crate) message: String,
+    /// As OpenAI names kinds of errors.
+    pub(crate) kind: &'static str,
+    pub(crate) param: Option<String>,
+    pub(crate) code: Option<&'static str>,
 }
 
 // === impl Problem ===
 
 impl Problem {
     /// A 400 that names the parameter.
-    pub(super) fn invalid(message: impl Into<String>, param: Option<&str>, code: Option<&'static str>) -> Self {
+    pub(crate) fn invalid(message: impl Into<String>, param: Option<&str>, code: Option<&'static str>) -> Self {
         Self { status: 400, message: message.into(), kind: "invalid_request_error", param: param.map(str::to_owned), code }
     }
 
     /// A parameter is not there.
-    pub(super) fn missing(param: &str) -> Self {
+    pub(crate) fn missing(param: &str) -> Self {
         Self::invalid(format!("Missing required parameter: '{param}'."), Some(param), Some("missing_required_parameter"))
     }
 
     /// A parameter has the wrong JSON type; `expected` as in "an array of objects".
-    pub(super) fn wrong_type(param: &str, expected: &str, got: &Value) -> Self {
+    pub(crate) fn wrong_type(param: &str, expected: &str, got: &Value) -> Self {
         let got = type_name(got);
         Self::invalid(format!("Invalid type for '{param}': expected {expected}, but got {got} instead."), Some(param), Some("invalid_type"))
     }
 
     /// A parameter has the right type, but not a value that is known.
-    pub(super) fn unknown_value(param: &str, got: &str, known: &[&str]) -> Self {
+    pub(crate) fn unknown_value(param: &str, got: &str, known: &[&str]) -> Self {
         let known = known.iter().map(|value| format!("'{value}'")).collect::<Vec<_>>().join(", ");
         let got: String = got.chars().take(64).collect();
         Self::invalid(format!("Invalid value: '{got}'. Supported values are: {known}."), Some(param), Some("invalid_value"))
     }
 
     /// The request body is not a JSON object.
-    pub(super) fn not_json(reason: &str) -> Self {
+    pub(crate) fn not_json(reason: &str) -> Self {
         Self::invalid(format!("The body of the request is not a valid JSON object: {reason}."), None, None)
     }
 
     /// No such model.
-    pub(super) fn no_such_model(id: &str) -> Self {
+    pub(crate) fn no_such_model(id: &str) -> Self {
         let id: String = id.chars().take(128).collect();
         Self {
             status: 404,
@@ -57,12 +57,12 @@ impl Problem {
     }
 
     /// An error of the stand-alone service itself.
-    pub(super) fn service(status: u16, message: impl Into<String>, code: &'static str) -> Self {
+    pub(crate) fn service(status: u16, message: impl Into<String>, code: &'static str) -> Self {
         Self { status, message: message.into(), kind: "invalid_request_error", param: None, code: Some(code) }
     }
 
     /// What the provider would send with `status`, for the fault of that name.
-    pub(super) fn of_status(status: u16) -> Self {
+    pub(crate) fn of_status(status: u16) -> Self {
         let (kind, code, what) = match status {
             401 => ("invalid_request_error", Some("invalid_api_key"), "Incorrect API key provided"),
             402 => ("insufficient_quota", Some("insufficient_quota"), "The account has no credit left"),
@@ -80,29 +80,6 @@ impl Problem {
             _ => ("server_error", None, "The server had an error while processing the request"),
         };
         Self { status, message: format!("Simulated error {status}: {what}."), kind, param: None, code }
-    }
-
-    /// The JSON body, as Anthropic shapes it.
-    pub(super) fn anthropic_body(&self) -> Bytes {
-        let kind = match self.status {
-            401 => "authentication_error",
-            402 => "billing_error",
-            403 => "permission_error",
-            404 => "not_found_error",
-            413 => "request_too_large",
-            429 => "rate_limit_error",
-            504 => "timeout_error",
-            529 => "overloaded_error",
-            400..=499 => "invalid_request_error",
-            _ => "api_error",
-        };
-        Bytes::from(json!({"type": "error", "error": {"type": kind, "message": self.message}, "request_id": null}).to_string())
-    }
-
-    /// The JSON body.
-    pub(super) fn body(&self) -> Bytes {
-        let body = json!({"error": {"message": self.message, "type": self.kind, "param": self.param, "code": self.code}});
-        Bytes::from(body.to_string())
     }
 }
 

@@ -50,6 +50,7 @@ impl Simulated {
         let ending = if self.cut { Ending::Cut(None) } else { Ending::Whole };
         let mut response = Response::new(SimulatedBody { chunks: self.chunks.into_iter(), length, ending });
         *response.status_mut() = self.status;
+        response.headers_mut().extend(self.headers);
         response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(self.content_type));
         response.headers_mut().insert(SANDBOX_HEADER, HeaderValue::from_static("true"));
         response

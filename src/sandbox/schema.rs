@@ -31,14 +31,14 @@ static OBJECT: LazyLock<Value> = LazyLock::new(|| json!({"type": "object"}));
 /// Why no value can be given for a schema; ends a sentence that names the schema.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{reason}")]
-pub(super) struct Unmet {
+pub(crate) struct Unmet {
     reason: String,
     /// A limit was reached: trying again with other choices is not worth the time.
     hopeless: bool,
 }
 
 /// A schema that has been found fit to build values from.
-pub(super) struct Shape<'s> {
+pub(crate) struct Shape<'s> {
     schema: &'s Value,
     checker: Validator,
     object: bool,
@@ -63,7 +63,7 @@ impl<'s> Shape<'s> {
     ///
     /// # Errors
     /// The schema is not valid, not supported, or too large.
-    pub(super) fn new(schema: &'s Value, object: bool) -> Result<Self, Unmet> {
+    pub(crate) fn new(schema: &'s Value, object: bool) -> Result<Self, Unmet> {
         screen::screen(schema)?;
         let patterns = PatternOptions::fancy_regex().backtrack_limit(PATTERN_BACKTRACKS).size_limit(PATTERN_BYTES).dfa_size_limit(PATTERN_BYTES);
         let checker = jsonschema::options()
@@ -80,7 +80,7 @@ impl<'s> Shape<'s> {
     ///
     /// # Errors
     /// No value was found: the schema contradicts itself, or asks for more than a simulation builds.
-    pub(super) fn sample(&self, seed: &Seed) -> Result<Value, Unmet> {
+    pub(crate) fn sample(&self, seed: &Seed) -> Result<Value, Unmet> {
         let mut roots = vec![self.schema];
         if self.object {
             roots.push(&OBJECT);

@@ -13,17 +13,17 @@ const CREATED_SPAN: u64 = 180 * 86_400;
 
 /// 256 bits that everything in one answer is drawn from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Seed([u8; 32]);
+pub(crate) struct Seed([u8; 32]);
 
 /// A stream of numbers drawn from a [`Seed`] (splitmix64: short, and good enough for choosing words).
 #[derive(Clone, Debug)]
-pub(super) struct Dice(u64);
+pub(crate) struct Dice(u64);
 
 // === impl Seed ===
 
 impl Seed {
     /// The seed of a request: its JSON with sorted keys, without the fields that only say how to deliver the answer.
-    pub(super) fn of_request(operation: &str, body: &Value) -> Self {
+    pub(crate) fn of_request(operation: &str, body: &Value) -> Self {
         let mut hasher = Sha256::new();
         absorb_text(&mut hasher, operation);
         match body {
@@ -34,7 +34,7 @@ impl Seed {
     }
 
     /// The seed of plain bytes.
-    pub(super) fn of_bytes(label: &str, bytes: &[u8]) -> Self {
+    pub(crate) fn of_bytes(label: &str, bytes: &[u8]) -> Self {
         let mut hasher = Sha256::new();
         absorb_text(&mut hasher, label);
         hasher.update(bytes);
@@ -42,7 +42,7 @@ impl Seed {
     }
 
     /// A seed of its own for one part of the answer.
-    pub(super) fn part(&self, label: &str, index: usize) -> Self {
+    pub(crate) fn part(&self, label: &str, index: usize) -> Self {
         let mut hasher = Sha256::new();
         hasher.update(self.0);
         absorb_text(&mut hasher, label);
@@ -50,13 +50,13 @@ impl Seed {
         Self(hasher.finalize().into())
     }
 
-    pub(super) fn dice(&self) -> Dice {
+    pub(crate) fn dice(&self) -> Dice {
         let [a, b, c, d, e, f, g, h, ..] = self.0;
         Dice(u64::from_le_bytes([a, b, c, d, e, f, g, h]))
     }
 
     /// An id such as providers give: the prefix and `length` letters and digits.
-    pub(super) fn id(&self, prefix: &str, length: usize) -> String {
+    pub(crate) fn id(&self, prefix: &str, length: usize) -> String {
         let mut dice = self.part("id", 0).dice();
         let mut id = String::from(prefix);
         id.extend((0..length).map(|_| char::from(dice.choose(LETTERS_AND_DIGITS).copied().unwrap_or(b'0'))));
@@ -64,12 +64,12 @@ impl Seed {
     }
 
     /// A plausible moment, in seconds since 1970. Never the clock: the same request must get the same bytes.
-    pub(super) fn created(&self) -> u64 {
+    pub(crate) fn created(&self) -> u64 {
         CREATED_FROM + self.part("created", 0).dice().below(CREATED_SPAN)
     }
 
     /// The bytes, for vectors.
-    pub(super) fn bytes(&self) -> &[u8; 32] {
+    pub(crate) fn bytes(&self) -> &[u8; 32] {
         &self.0
     }
 }
@@ -78,7 +78,7 @@ impl Seed {
 
 impl Dice {
     /// The next 64 bits.
-    pub(super) fn next(&mut self) -> u64 {
+    pub(crate) fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut bits = self.0;
         bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -87,12 +87,12 @@ impl Dice {
     }
 
     /// A number below `end`; 0 when `end` is 0.
-    pub(super) fn below(&mut self, end: u64) -> u64 {
+    pub(crate) fn below(&mut self, end: u64) -> u64 {
         self.next().checked_rem(end).unwrap_or(0)
     }
 
     /// One of `choices`; `None` when there are none.
-    pub(super) fn choose<'a, T>(&mut self, choices: &'a [T]) -> Option<&'a T> {
+    pub(crate) fn choose<'a, T>(&mut self, choices: &'a [T]) -> Option<&'a T> {
         let index = self.below(choices.len() as u64);
         choices.get(usize::try_from(index).unwrap_or(0))
     }

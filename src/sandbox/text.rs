@@ -22,7 +22,7 @@ const WORDS: [&str; 48] = [
 ];
 
 /// Tokens in `text`.
-pub(super) fn tokens(text: &str) -> u64 {
+pub(crate) fn tokens(text: &str) -> u64 {
     if text.is_ascii() {
         return text.len().div_ceil(TOKEN_BYTES) as u64;
     }
@@ -30,7 +30,7 @@ pub(super) fn tokens(text: &str) -> u64 {
 }
 
 /// The first `limit` tokens of `text`, and whether anything was cut off.
-pub(super) fn cut(text: &str, limit: u64) -> (&str, bool) {
+pub(crate) fn cut(text: &str, limit: u64) -> (&str, bool) {
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
     if limit == 0 {
         return ("", !text.is_empty());
@@ -55,7 +55,7 @@ fn token_ends(text: &str) -> impl Iterator<Item = usize> + '_ {
 }
 
 /// A few sentences.
-pub(super) fn prose(dice: &mut Dice) -> String {
+pub(crate) fn prose(dice: &mut Dice) -> String {
     let mut text = String::from(OPENING);
     for _ in 0..=dice.below(3) {
         sentence(&mut text, dice);
@@ -64,7 +64,7 @@ pub(super) fn prose(dice: &mut Dice) -> String {
 }
 
 /// Prose of exactly `count` tokens.
-pub(super) fn prose_of(count: u64, dice: &mut Dice) -> String {
+pub(crate) fn prose_of(count: u64, dice: &mut Dice) -> String {
     let bytes = usize::try_from(count).unwrap_or(usize::MAX).saturating_mul(TOKEN_BYTES);
     let mut text = String::from(OPENING);
     while text.len() < bytes {
@@ -76,7 +76,7 @@ pub(super) fn prose_of(count: u64, dice: &mut Dice) -> String {
 }
 
 /// A word, for short strings.
-pub(super) fn word(dice: &mut Dice) -> &'static str {
+pub(crate) fn word(dice: &mut Dice) -> &'static str {
     dice.choose(&WORDS).copied().unwrap_or("word")
 }
 
@@ -93,7 +93,7 @@ fn sentence(text: &mut String, dice: &mut Dice) {
 }
 
 /// The pieces in which a stream delivers `text`: words, as long as all texts of the answer (`total_bytes`) make few enough of them.
-pub(super) fn pieces(text: &str, total_bytes: usize) -> impl Iterator<Item = &str> {
+pub(crate) fn pieces(text: &str, total_bytes: usize) -> impl Iterator<Item = &str> {
     let least = total_bytes.div_ceil(MAX_PIECES).max(1);
     let largest = PIECE_BYTES.max(least.saturating_mul(2));
     let mut rest = text;

@@ -8,8 +8,7 @@ use http::HeaderMap;
 use super::fields::{self, Field};
 use super::{content, headers, tools};
 use crate::apis::json::{Kind, Scanner};
-use crate::apis::openai::ask::{boolean, integer, model};
-use crate::apis::openai::content::short;
+use crate::apis::read::{boolean, integer, model, short};
 use crate::apis::splice::{Edit, Edits, LimitEdit};
 use crate::apis::{Ask, AskError, AskErrorKind};
 use crate::prices::{Bound, Unit, Usage};
@@ -222,7 +221,7 @@ impl Scan {
         };
         let limit = LimitEdit { values: vec![limit_at], insert_at, name: "max_tokens", agree_on: None };
         let edits = Edits { limit: Some(limit), fixed: self.tool_edits };
-        Ok(Ask { model, bound, stream: self.stream, service_tier, asked_usage: true, edits })
+        Ok(Ask { model, bound, stream: self.stream, service_tier, unseen: UnseenOutput::Any, asked_usage: true, edits })
     }
 }
 

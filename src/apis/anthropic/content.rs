@@ -7,7 +7,7 @@
 use super::ask::{Scan, unknown_in};
 use crate::apis::AskError;
 use crate::apis::json::{Kind, Scanner};
-use crate::apis::openai::content::short;
+use crate::apis::read::short;
 
 /// Special tokens around one message, beside its bytes.
 const MESSAGE_TOKENS: u64 = 8;

@@ -3,13 +3,12 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use serde_json::Value;
 
 use super::*;
-use crate::apis::{BudgetBody, RefusalKind, of};
-use crate::config::ApiKind;
+use crate::apis::{BudgetBody, RefusalKind, named};
 use crate::money::Usd;
 
 #[test]
 fn operations_are_found_below_either_mount() {
-    let api = of(ApiKind::Anthropic);
+    let api = named("anthropic").unwrap();
     for version in ["", "v1/"] {
         for (method, path, name) in [
             (Method::POST, "messages", "messages"),
@@ -47,7 +46,7 @@ fn the_upstream_path_has_the_version_once() {
         ("/v1", "messages", "/v1/messages"),
         ("/anthropic", "v1/models", "/anthropic/v1/models"),
     ] {
-        let request = RequestView { method: &Method::POST, path: below, headers: &headers, body: &body };
+        let request = RequestView { method: &Method::POST, path: below, query: None, headers: &headers, body: &body };
         assert_eq!(Anthropic.upstream_path(base, &request, "/ignored"), path);
     }
 }
@@ -111,7 +110,7 @@ fn refusals_have_the_provider_s_shape() {
 fn counting_tokens_reads_the_model_alone() {
     let ask = |body: &'static str| {
         let (headers, body) = (HeaderMap::new(), Bytes::from_static(body.as_bytes()));
-        CountTokens.ask(&RequestView { method: &Method::POST, path: "messages/count_tokens", headers: &headers, body: &body })
+        CountTokens.ask(&RequestView { method: &Method::POST, path: "messages/count_tokens", query: None, headers: &headers, body: &body })
     };
     let asked = ask(r#"{"tools":[{"type":"anything"}],"model":"claude-sonnet-4-5","messages":[]}"#).unwrap();
     assert_eq!((asked.model.as_str(), asked.bound), ("claude-sonnet-4-5", Bound::default()));

@@ -8,8 +8,7 @@ use super::ask::{Scan, unknown_in};
 use super::content;
 use crate::apis::AskError;
 use crate::apis::json::{Kind, Scanner};
-use crate::apis::openai::ask::integer;
-use crate::apis::openai::content::short;
+use crate::apis::read::{integer, short};
 use crate::apis::splice::Edit;
 
 /// After so many runs the provider breaks a loop off.

@@ -7,16 +7,15 @@ use super::content;
 use super::fields::{Field, Shape};
 use super::images;
 use crate::apis::json::{Kind, Scanner};
+use crate::apis::read::{self, boolean, integer, model, short};
 use crate::apis::splice::{Edit, Edits, LimitEdit};
-use crate::apis::{Ask, AskError, AskErrorKind};
+use crate::apis::{Ask, AskError, AskErrorKind, UnseenOutput};
 use crate::prices::{Bound, Unit, Usage};
 
 /// Output limits beyond this are mistakes: no model comes near.
 const MAX_LIMIT: u64 = i32::MAX as u64;
 /// More answers than this are not made by any provider.
 const MAX_CHOICES: u64 = 1_024;
-/// Model names are at most this long.
-const MAX_MODEL_BYTES: usize = 256;
 /// The tiers that a request may ask for. Which one it was billed by, the answer says.
 const SERVICE_TIERS: [&str; 6] = ["auto", "default", "flex", "priority", "scale", "fast"];
 
@@ -63,17 +62,8 @@ struct StreamOptions {
 
 /// Reads the body of an operation of that shape.
 pub(super) fn read(shape: Shape, body: &[u8]) -> Result<Ask, AskError> {
-    if body.starts_with(b"\xef\xbb\xbf") {
-        return Err(AskError::invalid(None, "the body begins with a byte-order mark; send plain UTF-8"));
-    }
-    if std::str::from_utf8(body).is_err() {
-        return Err(AskError::invalid(None, "the body is not valid UTF-8"));
-    }
     let mut scan = Scan::default();
-    let mut scanner = Scanner::strict(body);
-    if scanner.kind()? != Kind::Object {
-        return Err(AskError::invalid(None, "the body must be a JSON object"));
-    }
+    let mut scanner = read::object(body)?;
     let insert_at = scanner.position() + 1;
     scanner.object(|scanner, member| {
         let start = member.start;
@@ -190,6 +180,7 @@ impl Scan {
         Ok(Ask {
             bound: Bound { input, output_tokens: asked, has_output, choices, max_searches: u64::from(searches), ..Bound::default() },
             stream: self.stream,
+            unseen: UnseenOutput::Any,
             asked_usage: self.stream && self.stream_options.as_ref().is_some_and(|options| matches!(options.include_usage, Some((true, _)))),
             edits: Edits { limit: has_output.then(|| self.limit_edit(shape, &model, insert_at)), fixed: self.usage_edit(insert_at).into_iter().collect() },
             service_tier: self.service_tier,
@@ -237,23 +228,11 @@ impl Scan {
 }
 
 fn unknown(shape: Shape, key: &str) -> AskError {
-    let key = content::short(key);
+    let key = short(key);
     match shape.case_variant(&key) {
         Some(right) => AskError { param: Some(key.clone()), message: format!("'{key}' must be written '{right}'"), kind: AskErrorKind::Invalid },
         None => AskError::unsupported(key.clone(), format!("'{key}' is not known to this gateway, so what it costs cannot be bounded; leave it out")),
     }
-}
-
-pub(in crate::apis) fn model(scanner: &mut Scanner<'_>) -> Result<String, AskError> {
-    let wrong = || AskError::invalid("model", format!("'model' must be the name of a model, at most {MAX_MODEL_BYTES} bytes"));
-    if scanner.kind()? != Kind::String {
-        return Err(wrong());
-    }
-    let name = scanner.string()?.decode().ok_or_else(wrong)?;
-    if name.is_empty() || name.len() > MAX_MODEL_BYTES || name.chars().any(char::is_control) {
-        return Err(wrong());
-    }
-    Ok(name.into_owned())
 }
 
 fn service_tier(scanner: &mut Scanner<'_>) -> Result<String, AskError> {
@@ -262,26 +241,6 @@ fn service_tier(scanner: &mut Scanner<'_>) -> Result<String, AskError> {
         Some(tier) if SERVICE_TIERS.contains(&tier.as_ref()) => Ok(tier.into_owned()),
         _ => Err(AskError::invalid("service_tier", format!("'service_tier' must be one of {}", SERVICE_TIERS.join(", ")))),
     }
-}
-
-pub(in crate::apis) fn boolean(scanner: &mut Scanner<'_>, param: &'static str) -> Result<bool, AskError> {
-    let kind = scanner.kind()?;
-    if !matches!(kind, Kind::True | Kind::False) {
-        return Err(AskError::invalid(param, format!("'{param}' must be true or false")));
-    }
-    scanner.value()?;
-    Ok(kind == Kind::True)
-}
-
-/// A whole number of plain digits: `16.0` and `1e3` are numbers that providers read differently.
-pub(in crate::apis) fn integer(scanner: &mut Scanner<'_>, param: &'static str, most: u64) -> Result<u64, AskError> {
-    let wrong = || AskError::invalid(param, format!("'{param}' must be a whole number from 0 to {most}"));
-    if scanner.kind()? != Kind::Number {
-        return Err(wrong());
-    }
-    let digits = scanner.number()?;
-    let number = std::str::from_utf8(digits).ok().filter(|text| text.bytes().all(|byte| byte.is_ascii_digit())).and_then(|text| text.parse::<u64>().ok());
-    number.filter(|number| *number <= most).ok_or_else(wrong)
 }
 
 fn limit(scanner: &mut Scanner<'_>, param: &'static str) -> Result<Limit, AskError> {

@@ -8,6 +8,7 @@ use super::ask::Scan;
 use super::fields::known_in_message;
 use crate::apis::AskError;
 use crate::apis::json::{JsonError, Kind, Scanner};
+use crate::apis::read::short;
 
 /// Special tokens of a chat format around one message, beside its bytes (OpenAI counts 3 or 4).
 pub(super) const MESSAGE_TOKENS: u64 = 8;
@@ -247,9 +248,4 @@ fn token_id(scanner: &mut Scanner<'_>) -> Result<(), JsonError> {
     let at = scanner.position();
     let digits = scanner.number()?;
     if digits.iter().all(u8::is_ascii_digit) { Ok(()) } else { Err(JsonError::Syntax { at, what: "expected a token id" }) }
-}
-
-/// What a client wrote, short enough for an error.
-pub(in crate::apis) fn short(text: &str) -> String {
-    text.chars().take(64).collect()
 }

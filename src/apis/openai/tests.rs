@@ -1,6 +1,5 @@
 use super::*;
-use crate::apis::of;
-use crate::config::ApiKind;
+use crate::apis::named;
 
 fn message(method: &Method, path: &str) -> String {
     match OpenAi.operation(method, path) {
@@ -22,8 +21,8 @@ fn knows_its_operations() {
     ] {
         assert_eq!(OpenAi.operation(&method, path).ok().unwrap().name(), name);
     }
-    assert_eq!(of(ApiKind::OpenAi).name(), "openai");
-    assert_eq!(of(ApiKind::Http).operation(&Method::PUT, "any/thing").ok().unwrap().billing(), Billing::PerRequest);
+    assert_eq!(named("openai").unwrap().name(), "openai");
+    assert_eq!(named("http").unwrap().operation(&Method::PUT, "any/thing").ok().unwrap().billing(), Billing::PerRequest);
 }
 
 #[test]
@@ -112,19 +111,19 @@ fn passes_only_listed_headers() {
 fn filters_the_list_of_models() {
     let body = r#"{ "object":"list", "data":[ {"id":"gpt-4o","object":"model"} ,{"id":"secret","owned_by":"x"},{"object":"model"}, {"owned_by":"y","id":"o3"}],"x":1}"#;
     let keep = |id: &str| id != "secret";
-    let filtered = filter_models(body.as_bytes(), &keep).unwrap();
+    let filtered = ModelList::OPENAI.filter(body.as_bytes(), &keep).unwrap();
     assert_eq!(filtered, r#"{ "object":"list", "data":[{"id":"gpt-4o","object":"model"},{"owned_by":"y","id":"o3"}],"x":1}"#.as_bytes());
-    assert_eq!(filter_models(br#"{"data":[]}"#, &keep).unwrap(), br#"{"data":[]}"#.as_slice());
-    assert_eq!(filter_models(br#"{"data":[{"id":"a"}]}"#, &|_| false).unwrap(), br#"{"data":[]}"#.as_slice());
+    assert_eq!(ModelList::OPENAI.filter(br#"{"data":[]}"#, &keep).unwrap(), br#"{"data":[]}"#.as_slice());
+    assert_eq!(ModelList::OPENAI.filter(br#"{"data":[{"id":"a"}]}"#, &|_| false).unwrap(), br#"{"data":[]}"#.as_slice());
     for odd in ["", "[]", "{}", r#"{"data":{}}"#, r#"{"data":[}"#, r#"{"data":[]} x"#] {
-        assert_eq!(filter_models(odd.as_bytes(), &keep), None, "{odd}");
+        assert_eq!(ModelList::OPENAI.filter(odd.as_bytes(), &keep), None, "{odd}");
     }
 }
 
 #[test]
 fn a_model_in_the_path_can_be_checked() {
     let (headers, body) = (HeaderMap::new(), Bytes::new());
-    let request = RequestView { method: &Method::GET, path: "models/gpt-4o", headers: &headers, body: &body };
+    let request = RequestView { method: &Method::GET, path: "models/gpt-4o", query: None, headers: &headers, body: &body };
     let operation = OpenAi.operation(&Method::GET, request.path).ok().unwrap();
     let ask = operation.ask(&request).unwrap();
     assert_eq!((ask.model.as_str(), operation.billing(), ask.clampable()), ("gpt-4o", Billing::Free, false));
@@ -134,7 +133,7 @@ fn a_model_in_the_path_can_be_checked() {
 fn meters_by_what_was_asked() {
     let (method, headers) = (Method::POST, HeaderMap::new());
     let body = Bytes::from_static(br#"{"model":"gpt-4o","messages":[],"stream":true}"#);
-    let request = RequestView { method: &method, path: "chat/completions", headers: &headers, body: &body };
+    let request = RequestView { method: &method, path: "chat/completions", query: None, headers: &headers, body: &body };
     let operation = OpenAi.operation(&method, request.path).ok().unwrap();
     let ask = operation.ask(&request).unwrap();
     let mut meter = operation.meter(&ask, true);

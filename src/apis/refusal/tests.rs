@@ -1,8 +1,7 @@
 use std::collections::HashSet;
 
 use super::*;
-use crate::apis::{Api, of};
-use crate::config::ApiKind;
+use crate::apis::{Api, named};
 
 fn state(balance: i64, held: i64, asked: i64) -> BudgetBody {
     let usd = |nanos| Usd::from_nanos(nanos).unwrap();
@@ -10,7 +9,7 @@ fn state(balance: i64, held: i64, asked: i64) -> BudgetBody {
 }
 
 fn openai() -> &'static dyn Api {
-    of(ApiKind::OpenAi)
+    named("openai").unwrap()
 }
 
 #[test]

@@ -10,6 +10,7 @@ use http::header::{HeaderName, HeaderValue};
 use serde::Deserialize;
 use toml::Spanned;
 
+use crate::apis;
 use crate::config::environment::Expanded;
 use crate::config::{Environment, parse_duration};
 use crate::diagnostic::Diagnostic;
@@ -17,7 +18,7 @@ use crate::money::Usd;
 use crate::prices::Rates;
 use crate::tls;
 
-use super::{ApiKind, OnDisconnect, OnUncertain, Route, RoutePath, RoutePrice, Routes, Upstream, UpstreamKey};
+use super::{OnDisconnect, OnUncertain, Route, RoutePath, RoutePrice, Routes, Upstream, UpstreamKey};
 
 /// Below this many output tokens an answer is not worth sending, unless a route says otherwise.
 const MIN_OUTPUT: u64 = 16;
@@ -173,15 +174,11 @@ impl Checker<'_> {
     fn route(&mut self, raw: RawRoute, upstreams: &BTreeMap<String, Arc<Upstream>>, wrong_upstreams: bool) -> Option<Route> {
         let before = self.errors.len();
         let path = self.take(&raw.path, route_path(raw.path.get_ref()));
-        let api = match raw.api.get_ref().as_str() {
-            "openai" => Some(ApiKind::OpenAi),
-            "anthropic" => Some(ApiKind::Anthropic),
-            "http" => Some(ApiKind::Http),
-            other => {
-                self.fail(&raw.api, format!("{other:?} is not an API that this version speaks; write \"openai\", \"anthropic\" or \"http\""));
-                None
-            }
-        };
+        let api = apis::named(raw.api.get_ref());
+        if api.is_none() {
+            let known: Vec<&str> = apis::ALL.iter().map(|api| api.name()).collect();
+            self.fail(&raw.api, format!("{:?} is not an API that this version speaks; write one of: {}", raw.api.get_ref(), known.join(", ")));
+        }
         let upstream = upstreams.get(raw.upstream.get_ref()).cloned();
         if upstream.is_none() && !wrong_upstreams {
             let known: Vec<&str> = upstreams.keys().map(String::as_str).collect();
@@ -192,20 +189,22 @@ impl Checker<'_> {
             self.take(place, parsed)
         });
         match (api, &path) {
-            (Some(kind @ (ApiKind::OpenAi | ApiKind::Anthropic)), Some(RoutePath::Exact(exact))) => {
-                let what = format!("api = \"{}\" is mounted at a prefix; write for example \"{}/*\"", kind.name(), exact.trim_end_matches('/'));
+            (Some(api), Some(RoutePath::Exact(exact))) if api.has_operations() => {
+                let what = format!("api = \"{}\" is mounted at a prefix; write for example \"{}/*\"", api.name(), exact.trim_end_matches('/'));
                 self.fail(&raw.path, what);
             }
-            (Some(ApiKind::Http), _) if raw.price.is_none() => {
+            (Some(api), _) if !api.has_operations() && raw.price.is_none() => {
                 self.fail(&raw.path, "a route with api = \"http\" needs a price of its own: price = { per_request = \"0.01\" }, { reported = { json = \"/cost\" }, hold = \"0.05\" } or \"free\"");
             }
-            (Some(ApiKind::Http), _) if matches!(price, Some(RoutePrice::Units(_))) => {
+            (Some(api), _) if !api.has_operations() && matches!(price, Some(RoutePrice::Units(_))) => {
                 self.fail(
                     &raw.path,
                     "a route with api = \"http\" has no tokens to count; write price = { per_request = \"..\" }, { reported = .., hold = \"..\" } or \"free\"",
                 );
             }
-            (Some(ApiKind::Http), _) if raw.models.is_some() => self.fail(&raw.path, "a route with api = \"http\" knows no models; take `models` away"),
+            (Some(api), _) if !api.has_operations() && raw.models.is_some() => {
+                self.fail(&raw.path, "a route with api = \"http\" knows no models; take `models` away")
+            }
             _ => {}
         }
         let feature = raw.feature.as_ref().map_or_else(

@@ -27,14 +27,14 @@ fn parse(text: &str) -> Result<Routes, Vec<String>> {
 
 #[test]
 fn the_builtin_routes_are_right() {
-    Routes::parse(BUILTIN_ROUTES, "routes.toml", &Environment::of([])).unwrap();
+    Routes::builtin(&Environment::of([])).unwrap();
 }
 
 #[test]
 fn a_path_takes_the_first_route_that_matches() {
     let routes = parse(GOOD).unwrap();
     let (route, below) = routes.matching("/v1/chat/completions").next().unwrap();
-    assert_eq!((route.api, below), (ApiKind::OpenAi, "chat/completions"));
+    assert_eq!((route.api.name(), below), ("openai", "chat/completions"));
     assert!(route.takes_model("gpt-4o") && route.takes_model("o3-mini") && !route.takes_model("o3") && !route.takes_model("GPT-4o"));
     assert!(routes.matching("/ocr").next().is_some());
     for path in ["/ocr/", "/OCR", "/v1", "//v1/chat", "/v2/x"] {
@@ -48,20 +48,20 @@ fn a_path_takes_the_first_route_that_matches() {
 fn a_mount_may_take_some_operations_only() {
     let some = GOOD.replace("path = \"/v1/*\"\napi = \"openai\"", "path = \"/v1/messages*\"\napi = \"anthropic\"");
     let routes = parse(&some).unwrap();
-    let below = |path: &'static str| routes.matching(path).next().map(|(route, below)| (route.api, below));
-    assert_eq!(below("/v1/messages"), Some((ApiKind::Anthropic, "messages")));
-    assert_eq!(below("/v1/messages/count_tokens"), Some((ApiKind::Anthropic, "messages/count_tokens")));
+    let below = |path: &'static str| routes.matching(path).next().map(|(route, below)| (route.api.name(), below));
+    assert_eq!(below("/v1/messages"), Some(("anthropic", "messages")));
+    assert_eq!(below("/v1/messages/count_tokens"), Some(("anthropic", "messages/count_tokens")));
     assert_eq!((below("/v1/models"), below("/v1/message"), below("/messages")), (None, None, None));
     assert_eq!(routes.all()[0].path.pattern(), "/v1/messages*");
 }
 
 #[test]
 fn the_builtin_routes_take_every_sdk_s_paths() {
-    let routes = Routes::parse(BUILTIN_ROUTES, "routes.toml", &Environment::of([])).unwrap();
-    let first = |path: &'static str| routes.matching(path).next().map(|(route, _)| route.api);
-    assert_eq!(first("/v1/messages"), Some(ApiKind::Anthropic));
-    assert_eq!((first("/v1/chat/completions"), first("/v1/models")), (Some(ApiKind::OpenAi), Some(ApiKind::OpenAi)));
-    assert!(routes.matching("/v1/models").any(|(route, _)| route.api == ApiKind::Anthropic));
+    let routes = Routes::builtin(&Environment::of([])).unwrap();
+    let first = |path: &'static str| routes.matching(path).next().map(|(route, _)| route.api.name());
+    assert_eq!(first("/v1/messages"), Some("anthropic"));
+    assert_eq!((first("/v1/chat/completions"), first("/v1/models")), (Some("openai"), Some("openai")));
+    assert!(routes.matching("/v1/models").any(|(route, _)| route.api.name() == "anthropic"));
 }
 
 #[test]

@@ -1,6 +1,10 @@
 use proptest::prelude::*;
 
+use bytes::Bytes;
+
 use super::*;
+use crate::apis::Meter;
+use crate::apis::event_meter::MAX_EVENT;
 use crate::prices::Usage;
 
 const START: &str = r#"{"type":"message_start","message":{"id":"m","type":"message","role":"assistant","model":"claude-x","content":[],"usage":{"input_tokens":9,"cache_creation_input_tokens":6,"cache_read_input_tokens":2,"cache_creation":{"ephemeral_5m_input_tokens":4,"ephemeral_1h_input_tokens":2},"output_tokens":1,"service_tier":"standard"}}}"#;
@@ -16,7 +20,7 @@ const STOP: &str = r#"{"type":"message_stop"}"#;
 const ERROR: &str = r#"{"type":"error","error":{"type":"overloaded_error","message":"Overloaded"}}"#;
 
 fn meter() -> StreamMeter {
-    StreamMeter::new(&Bound { choices: 1, ..Bound::default() })
+    StreamMeter::of(&Bound { choices: 1, ..Bound::default() })
 }
 
 #[derive(Debug, PartialEq)]
@@ -100,7 +104,7 @@ fn a_cut_stream_tells_its_input_and_what_passed() {
     let least = r#"Hel"lo é "usage":null{"a":1"#.len() as u64;
     assert!((least..least + 12).contains(&measured.served_output), "{}", measured.served_output);
     // Where tools at the provider add to the input, the first count of it is not the last.
-    let mut looping = StreamMeter::new(&Bound { choices: 3, ..Bound::default() });
+    let mut looping = StreamMeter::of(&Bound { choices: 3, ..Bound::default() });
     looping.chunk(Bytes::from(stream), &mut Vec::new());
     assert_eq!(looping.measured().input, None);
 }

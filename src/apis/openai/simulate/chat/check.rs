@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
-use super::super::fields::{self, Object};
-use super::super::problem::Problem;
+use crate::sandbox::fields::{self, Object};
+use crate::sandbox::problem::Problem;
 
 const ROLES: [&str; 6] = ["developer", "system", "user", "assistant", "tool", "function"];
 const PARTS: [&str; 5] = ["text", "image_url", "input_audio", "refusal", "file"];

@@ -5,11 +5,10 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::chat::{DONE, event, usage};
-use super::faults::MAX_TOKENS;
-use super::fields::{self, Object};
-use super::problem::Problem;
-use super::seed::Seed;
-use super::{Faults, Simulated, text};
+use crate::sandbox::fields::{self, Object};
+use crate::sandbox::problem::Problem;
+use crate::sandbox::seed::Seed;
+use crate::sandbox::{Faults, MAX_TOKENS, Simulated, text};
 
 /// The provider's limit where the request sets none.
 const DEFAULT_LIMIT: u64 = 16;
@@ -45,7 +44,7 @@ struct Choice {
 }
 
 /// Answers `POST completions`.
-pub(super) fn answer(body: &[u8], faults: &Faults) -> Result<Simulated, Problem> {
+pub(in crate::apis::openai) fn answer(body: &[u8], faults: &Faults) -> Result<Simulated, Problem> {
     let body = fields::object(body)?;
     let map = body.as_object().ok_or_else(|| Problem::not_json("it holds another JSON value"))?;
     let model = fields::model(map)?;

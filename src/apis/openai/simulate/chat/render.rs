@@ -4,12 +4,12 @@ use bytes::Bytes;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use super::super::{Simulated, text};
 use super::ask::{Ask, ToolKind};
 use super::{Choice, Reply};
+use crate::sandbox::{Simulated, text};
 
 /// What ends a stream.
-pub(in crate::sandbox) const DONE: &[u8] = b"data: [DONE]\n\n";
+pub(in crate::apis) const DONE: &[u8] = b"data: [DONE]\n\n";
 
 /// The outer object: of the whole answer, and of every chunk of a stream.
 #[derive(Serialize)]
@@ -57,7 +57,7 @@ pub(super) fn render(ask: &Ask<'_>, choices: &[Choice], no_usage: bool) -> Simul
 }
 
 /// One event of a stream.
-pub(in crate::sandbox) fn event(data: &impl Serialize) -> Bytes {
+pub(in crate::apis) fn event(data: &impl Serialize) -> Bytes {
     let mut event = b"data: ".to_vec();
     // Writing plain data to memory cannot fail.
     let _ = serde_json::to_writer(&mut event, data);
@@ -66,7 +66,7 @@ pub(in crate::sandbox) fn event(data: &impl Serialize) -> Bytes {
 }
 
 /// The usage object of chat completions and of legacy completions.
-pub(in crate::sandbox) fn usage(input: u64, output: u64) -> Value {
+pub(in crate::apis) fn usage(input: u64, output: u64) -> Value {
     json!({
         "prompt_tokens": input,
         "completion_tokens": output,

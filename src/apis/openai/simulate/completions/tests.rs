@@ -1,10 +1,9 @@
 use serde_json::{Value, json};
 
-use super::super::tests::{Answer, ask, ask_with, bad};
-use crate::sandbox::SimulatedOperation::Completions;
+use super::super::tests::{Answer, COMPLETIONS, ask, ask_with, bad};
 
 fn complete(body: &Value) -> Answer {
-    ask(Completions, body)
+    ask(COMPLETIONS, body)
 }
 
 #[test]
@@ -45,9 +44,9 @@ fn a_stream_says_the_same() {
 
 #[test]
 fn faults_and_errors() {
-    let answer = ask_with(Completions, &json!({"model": "m", "prompt": "a", "max_tokens": 900}), "tokens=500");
+    let answer = ask_with(COMPLETIONS, &json!({"model": "m", "prompt": "a", "max_tokens": 900}), "tokens=500");
     assert_eq!(answer.usage()["completion_tokens"], 500);
-    assert!(ask_with(Completions, &json!({"model": "m", "prompt": "a"}), "no-usage").body.get("usage").is_none());
+    assert!(ask_with(COMPLETIONS, &json!({"model": "m", "prompt": "a"}), "no-usage").body.get("usage").is_none());
     for (body, param) in [
         (json!({"prompt": "a"}), "model"),
         (json!({"model": "m"}), "prompt"),
@@ -57,6 +56,6 @@ fn faults_and_errors() {
         (json!({"model": "m", "prompt": vec!["a"; 200], "n": 20}), "prompt"),
         (json!({"model": "m", "prompt": "a", "max_tokens": -1}), "max_tokens"),
     ] {
-        assert_eq!(bad(Completions, &body)["param"], param, "{body}");
+        assert_eq!(bad(COMPLETIONS, &body)["param"], param, "{body}");
     }
 }

@@ -5,10 +5,10 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
-use super::fields::{self, Object};
-use super::problem::Problem;
-use super::seed::Seed;
-use super::{Faults, Simulated, text};
+use crate::sandbox::fields::{self, Object};
+use crate::sandbox::problem::Problem;
+use crate::sandbox::seed::Seed;
+use crate::sandbox::{Faults, Simulated, text};
 
 const MAX_INPUTS: usize = 2_048;
 /// Dimensions where the model's own number is not known.
@@ -23,7 +23,7 @@ struct Input {
 }
 
 /// Answers `POST embeddings`.
-pub(super) fn answer(body: &[u8], faults: &Faults) -> Result<Simulated, Problem> {
+pub(in crate::apis::openai) fn answer(body: &[u8], faults: &Faults) -> Result<Simulated, Problem> {
     let body = fields::object(body)?;
     let map = body.as_object().ok_or_else(|| Problem::not_json("it holds another JSON value"))?;
     let model = fields::model(map)?;

@@ -1,16 +1,31 @@
-use ::http::StatusCode;
+use bytes::Bytes;
+use http::{HeaderMap, Method, StatusCode};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use crate::sandbox::SimulatedOperation::{AnthropicModels, CountTokens, Messages};
-use crate::sandbox::{Faults, Simulated, SimulatedOperation, simulate, simulate_anthropic_model};
+use crate::apis::anthropic::Anthropic;
+use crate::apis::{self, Api, RequestView};
+use crate::sandbox::{Faults, Simulated};
 
-fn plain(operation: SimulatedOperation, body: &[u8]) -> Simulated {
-    simulate(operation, body, &Faults::default(), &mut ["claude-opus-5", "claude-sonnet-5"].into_iter())
+const MESSAGES: &str = "messages";
+const COUNT_TOKENS: &str = "messages/count_tokens";
+const MODELS: &str = "models";
+
+/// The simulated answer of the operation at a path.
+fn simulate(path: &str, body: &[u8], faults: &Faults, models: &[&str]) -> Simulated {
+    let method = if path.starts_with(MODELS) { Method::GET } else { Method::POST };
+    let operation = Anthropic.operation(&method, path).unwrap();
+    let body = Bytes::copy_from_slice(body);
+    let request = RequestView { method: &method, path, query: None, headers: &HeaderMap::new(), body: &body };
+    apis::simulate(&Anthropic, operation, &request, faults, &mut models.iter().copied())
+}
+
+fn plain(operation: &str, body: &[u8]) -> Simulated {
+    simulate(operation, body, &Faults::default(), &["claude-opus-5", "claude-sonnet-5"])
 }
 
 fn with(faults: &str, body: &Value) -> Simulated {
-    simulate(Messages, body.to_string().as_bytes(), &Faults::parse(faults).unwrap(), &mut std::iter::empty())
+    simulate(MESSAGES, body.to_string().as_bytes(), &Faults::parse(faults).unwrap(), &[])
 }
 
 fn request(more: Value) -> Value {
@@ -26,11 +41,11 @@ fn message(simulated: &Simulated) -> Value {
 }
 
 fn ask(more: Value) -> Value {
-    message(&plain(Messages, request(more).to_string().as_bytes()))
+    message(&plain(MESSAGES, request(more).to_string().as_bytes()))
 }
 
 fn bad(more: Value) -> String {
-    let simulated = plain(Messages, request(more).to_string().as_bytes());
+    let simulated = plain(MESSAGES, request(more).to_string().as_bytes());
     assert_eq!(simulated.status, StatusCode::BAD_REQUEST);
     let body: Value = serde_json::from_slice(&simulated.chunks[0]).unwrap();
     assert_eq!((&body["type"], &body["error"]["type"]), (&json!("error"), &json!("invalid_request_error")));
@@ -103,7 +118,7 @@ fn a_plain_answer_has_every_field() {
 
 #[test]
 fn a_stream_comes_in_the_provider_s_order() {
-    let seen = events(&plain(Messages, request(json!({"stream": true})).to_string().as_bytes()));
+    let seen = events(&plain(MESSAGES, request(json!({"stream": true})).to_string().as_bytes()));
     let kinds: Vec<&str> = seen.iter().map(|event| event["type"].as_str().unwrap()).collect();
     assert_eq!(kinds[..3], ["message_start", "content_block_start", "ping"]);
     assert_eq!(kinds[kinds.len() - 3..], ["content_block_stop", "message_delta", "message_stop"]);
@@ -156,7 +171,7 @@ fn a_tool_is_called_with_input_that_fits() {
     }
     assert_eq!(ask(json!({"tools": [weather()], "tool_choice": {"type": "none"}}))["content"][0]["type"], "text");
     // The first input_json_delta is empty.
-    let seen = events(&plain(Messages, request(json!({"tools": [weather()], "stream": true})).to_string().as_bytes()));
+    let seen = events(&plain(MESSAGES, request(json!({"tools": [weather()], "stream": true})).to_string().as_bytes()));
     assert_eq!(seen.iter().find(|event| event["type"] == "content_block_delta").unwrap()["delta"], json!({"type": "input_json_delta", "partial_json": ""}));
     // After a tool's result there is text, or agents would never end.
     let result = json!([{"role": "user", "content": "x"}, {"role": "assistant", "content": [{"type": "tool_use", "id": "t", "name": "get_weather", "input": {}}]},
@@ -203,15 +218,15 @@ fn what_is_wrong_is_told_in_the_provider_s_words() {
         assert!(message.contains(said), "{message}");
     }
     for body in [&b""[..], b"{", b"\xff", b"null"] {
-        assert_eq!(plain(Messages, body).status, StatusCode::BAD_REQUEST);
-        assert_eq!(plain(CountTokens, body).status, StatusCode::BAD_REQUEST);
+        assert_eq!(plain(MESSAGES, body).status, StatusCode::BAD_REQUEST);
+        assert_eq!(plain(COUNT_TOKENS, body).status, StatusCode::BAD_REQUEST);
     }
 }
 
 #[test]
 fn tokens_are_counted_as_they_are_billed() {
     for more in [json!({}), json!({"system": "be brief", "tools": [weather()]}), json!({"thinking": {"type": "adaptive"}})] {
-        let counted: Value = serde_json::from_slice(&plain(CountTokens, request(more.clone()).to_string().as_bytes()).chunks[0]).unwrap();
+        let counted: Value = serde_json::from_slice(&plain(COUNT_TOKENS, request(more.clone()).to_string().as_bytes()).chunks[0]).unwrap();
         assert_eq!(counted["input_tokens"], ask(more)["usage"]["input_tokens"]);
     }
     let picture =
@@ -221,10 +236,10 @@ fn tokens_are_counted_as_they_are_billed() {
 
 #[test]
 fn models_are_listed_and_found() {
-    let list: Value = serde_json::from_slice(&plain(AnthropicModels, b"").chunks[0]).unwrap();
+    let list: Value = serde_json::from_slice(&plain(MODELS, b"").chunks[0]).unwrap();
     assert_eq!((&list["first_id"], &list["last_id"], &list["has_more"]), (&json!("claude-opus-5"), &json!("claude-sonnet-5"), &json!(false)));
     assert!(list["data"][0]["created_at"].as_str().unwrap().ends_with('Z'));
-    let one = |id: &str| simulate_anthropic_model(id, &Faults::default(), &mut ["claude-opus-5"].into_iter());
+    let one = |id: &str| simulate(&format!("models/{id}"), b"", &Faults::default(), &["claude-opus-5"]);
     assert_eq!(serde_json::from_slice::<Value>(&one("claude-opus-5").chunks[0]).unwrap(), list["data"][0]);
     assert_eq!(one("other").status, StatusCode::NOT_FOUND);
 }
@@ -240,7 +255,7 @@ fn faults_are_those_of_the_provider() {
     }
     let stream = request(json!({"stream": true}));
     let cut = with("cut=3", &stream);
-    assert!(cut.cut && cut.chunks == plain(Messages, stream.to_string().as_bytes()).chunks[..3]);
+    assert!(cut.cut && cut.chunks == plain(MESSAGES, stream.to_string().as_bytes()).chunks[..3]);
     assert_eq!(message(&with("tokens=500", &stream))["usage"]["output_tokens"], 500);
     assert_eq!(message(&with("tokens=500", &request(json!({"thinking": {"type": "adaptive"}}))))["usage"]["output_tokens"], 500);
     assert!(message(&with("no-usage", &request(json!({})))).get("usage").is_none());
@@ -272,10 +287,10 @@ proptest! {
     /// Streamed or not: the same message, to the last member; and never more than the limit.
     #[test]
     fn a_stream_says_and_counts_what_the_whole_answer_does(body in requests()) {
-        let whole = message(&plain(Messages, body.to_string().as_bytes()));
+        let whole = message(&plain(MESSAGES, body.to_string().as_bytes()));
         let mut streamed = body.clone();
         streamed["stream"] = json!(true);
-        prop_assert_eq!(&message(&plain(Messages, streamed.to_string().as_bytes())), &whole);
+        prop_assert_eq!(&message(&plain(MESSAGES, streamed.to_string().as_bytes())), &whole);
         prop_assert!(whole["usage"]["output_tokens"].as_u64() <= body["max_tokens"].as_u64());
     }
 
@@ -285,7 +300,7 @@ proptest! {
                                                Just(json!({})), Just(json!("")), Just(json!({"type": "json_schema", "schema": true})), Just(json!([{"type": "text", "text": 7}]))]) {
         let mut body = request(json!({}));
         body[name] = value;
-        let _ = plain(Messages, body.to_string().as_bytes());
-        let _ = plain(CountTokens, body.to_string().as_bytes());
+        let _ = plain(MESSAGES, body.to_string().as_bytes());
+        let _ = plain(COUNT_TOKENS, body.to_string().as_bytes());
     }
 }

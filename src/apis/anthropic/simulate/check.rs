@@ -2,9 +2,9 @@
 
 use serde_json::Value;
 
-use super::super::fields::{self, Object};
-use super::super::problem::Problem;
 use super::ask::required;
+use crate::sandbox::fields::{self, Object};
+use crate::sandbox::problem::Problem;
 
 const ROLES: [&str; 3] = ["user", "assistant", "system"];
 /// What an image or a document that is not text counts, in bytes of text.

@@ -3,8 +3,7 @@ use base64::engine::general_purpose::STANDARD;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use super::super::tests::{ask, ask_with, bad};
-use crate::sandbox::SimulatedOperation::Embeddings;
+use super::super::tests::{EMBEDDINGS, ask, ask_with, bad};
 
 fn floats(embedding: &Value) -> Vec<f32> {
     match embedding {
@@ -15,7 +14,7 @@ fn floats(embedding: &Value) -> Vec<f32> {
 }
 
 fn embed(body: &Value) -> Vec<Vec<f32>> {
-    ask(Embeddings, body).body["data"].as_array().unwrap().iter().map(|item| floats(&item["embedding"])).collect()
+    ask(EMBEDDINGS, body).body["data"].as_array().unwrap().iter().map(|item| floats(&item["embedding"])).collect()
 }
 
 #[test]
@@ -34,12 +33,12 @@ fn models_have_their_dimensions() {
 
 #[test]
 fn the_answer_has_every_field() {
-    let body = ask(Embeddings, &json!({"model": "text-embedding-3-small", "input": ["12345", "1"], "dimensions": 2})).body;
+    let body = ask(EMBEDDINGS, &json!({"model": "text-embedding-3-small", "input": ["12345", "1"], "dimensions": 2})).body;
     assert_eq!(body["object"], "list");
     assert_eq!(body["model"], "text-embedding-3-small");
     assert_eq!((&body["data"][1]["object"], &body["data"][1]["index"]), (&json!("embedding"), &json!(1)));
     assert_eq!(body["usage"], json!({"prompt_tokens": 3, "total_tokens": 3}));
-    let silent = ask_with(Embeddings, &json!({"model": "m", "input": "a"}), "no-usage").body;
+    let silent = ask_with(EMBEDDINGS, &json!({"model": "m", "input": "a"}), "no-usage").body;
     assert!(silent.get("usage").is_none());
 }
 
@@ -49,7 +48,7 @@ fn inputs_come_in_four_forms() {
     let lists = embed(&json!({"model": "m", "input": [[1, 2, 3], [4]]}));
     assert_eq!(lists[0], embed(&json!({"model": "m", "input": [1, 2, 3]}))[0]);
     assert_ne!(lists[0], lists[1]);
-    assert_eq!(ask(Embeddings, &json!({"model": "m", "input": [[1, 2, 3], [4]]})).body["usage"]["prompt_tokens"], 4);
+    assert_eq!(ask(EMBEDDINGS, &json!({"model": "m", "input": [[1, 2, 3], [4]]})).body["usage"]["prompt_tokens"], 4);
 }
 
 #[test]
@@ -67,7 +66,7 @@ fn bad_requests_get_the_provider_s_error() {
         (json!({"model": "text-embedding-ada-002", "input": "a", "dimensions": 5}), "dimensions"),
         (json!({"model": "m", "input": "a", "encoding_format": "hex"}), "encoding_format"),
     ] {
-        assert_eq!(bad(Embeddings, &body)["param"], param, "{body}");
+        assert_eq!(bad(EMBEDDINGS, &body)["param"], param, "{body}");
     }
 }
 

@@ -5,13 +5,13 @@ mod ask;
 mod check;
 mod render;
 
+use bytes::Bytes;
 use serde_json::{Value, json};
 
-use super::faults::MAX_TOKENS;
-use super::problem::Problem;
-use super::schema::Shape;
-use super::seed::Seed;
-use super::{Faults, Simulated, fields, text};
+use crate::sandbox::problem::Problem;
+use crate::sandbox::schema::Shape;
+use crate::sandbox::seed::Seed;
+use crate::sandbox::{Faults, MAX_TOKENS, Simulated, fields, text};
 use ask::{Ask, Thinking};
 
 /// Tokens of the simulated thinking, where there is any.
@@ -63,6 +63,23 @@ pub(super) fn model(id: &str, models: &mut dyn Iterator<Item = &str>) -> Result<
     let mut models = models.map(|known| known == id);
     let listed = models.any(|found| found);
     if listed { Ok(Simulated::json(entry(id).to_string())) } else { Err(Problem::no_such_model(id)) }
+}
+
+/// An error as Anthropic writes it.
+pub(super) fn problem_body(problem: &Problem) -> Bytes {
+    let kind = match problem.status {
+        401 => "authentication_error",
+        402 => "billing_error",
+        403 => "permission_error",
+        404 => "not_found_error",
+        413 => "request_too_large",
+        429 => "rate_limit_error",
+        504 => "timeout_error",
+        529 => "overloaded_error",
+        400..=499 => "invalid_request_error",
+        _ => "api_error",
+    };
+    Bytes::from(json!({"type": "error", "error": {"type": kind, "message": problem.message}, "request_id": null}).to_string())
 }
 
 fn entry(id: &str) -> Value {

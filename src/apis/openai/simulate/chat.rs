@@ -6,11 +6,10 @@ mod render;
 
 use serde_json::json;
 
-use super::faults::MAX_TOKENS;
-use super::problem::Problem;
-use super::schema::Shape;
-use super::seed::Seed;
-use super::{Faults, Simulated, fields, text};
+use crate::sandbox::problem::Problem;
+use crate::sandbox::schema::Shape;
+use crate::sandbox::seed::Seed;
+use crate::sandbox::{Faults, MAX_TOKENS, Simulated, fields, text};
 
 pub(super) use render::{DONE, event, usage};
 
@@ -33,7 +32,7 @@ struct Choice {
 }
 
 /// Answers `POST chat/completions`.
-pub(super) fn answer(body: &[u8], faults: &Faults) -> Result<Simulated, Problem> {
+pub(in crate::apis::openai) fn answer(body: &[u8], faults: &Faults) -> Result<Simulated, Problem> {
     let body = fields::object(body)?;
     let ask = Ask::read(&body)?;
     let choices = choices(&ask, faults)?;

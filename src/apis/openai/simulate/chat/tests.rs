@@ -1,10 +1,9 @@
 use serde_json::{Value, json};
 
-use super::super::tests::{Answer, ask, ask_with, bad};
-use crate::sandbox::SimulatedOperation::ChatCompletions;
+use super::super::tests::{Answer, CHAT, ask, ask_with, bad};
 
 fn chat(body: &Value) -> Answer {
-    ask(ChatCompletions, body)
+    ask(CHAT, body)
 }
 
 fn hello(more: Value) -> Value {
@@ -98,7 +97,7 @@ fn the_tokens_fault_sets_the_length() {
         (hello(json!({"tools": [weather()]})), "tokens=500", 500, "tool_calls"),
         (hello(json!({"n": 128})), "tokens=1000000", 128 * (1_000_000 / 128), "stop"),
     ] {
-        let answer = ask_with(ChatCompletions, &body, faults);
+        let answer = ask_with(CHAT, &body, faults);
         assert_eq!(answer.usage()["completion_tokens"], tokens, "{body} {faults}");
         assert_eq!(answer.finish(0), reason, "{body} {faults}");
     }
@@ -106,9 +105,9 @@ fn the_tokens_fault_sets_the_length() {
 
 #[test]
 fn no_usage_means_none_anywhere() {
-    let answer = ask_with(ChatCompletions, &hello(json!({})), "no-usage");
+    let answer = ask_with(CHAT, &hello(json!({})), "no-usage");
     assert!(answer.body.get("usage").is_none());
-    let answer = ask_with(ChatCompletions, &hello(json!({"stream": true, "stream_options": {"include_usage": true}})), "no-usage");
+    let answer = ask_with(CHAT, &hello(json!({"stream": true, "stream_options": {"include_usage": true}})), "no-usage");
     assert!(answer.events.iter().all(|event| event.get("usage").is_none() && event["choices"] != json!([])));
 }
 
@@ -189,10 +188,10 @@ fn structured_output_conforms() {
 #[test]
 fn schemas_that_cannot_be_met_are_the_client_s_error() {
     let schema = json!({"type": "integer", "minimum": 2, "maximum": 1});
-    let error = bad(ChatCompletions, &hello(json!({"response_format": {"type": "json_schema", "json_schema": {"name": "x", "schema": schema}}})));
+    let error = bad(CHAT, &hello(json!({"response_format": {"type": "json_schema", "json_schema": {"name": "x", "schema": schema}}})));
     assert_eq!((&error["param"], &error["code"]), (&json!("response_format"), &json!("invalid_json_schema")));
     assert!(error["message"].as_str().unwrap().starts_with("Invalid schema for response_format 'x'"));
-    let error = bad(ChatCompletions, &hello(json!({"tools": [{"type": "function", "function": {"name": "f", "parameters": schema}}]})));
+    let error = bad(CHAT, &hello(json!({"tools": [{"type": "function", "function": {"name": "f", "parameters": schema}}]})));
     assert_eq!((&error["param"], &error["code"]), (&json!("tools[0].function.parameters"), &json!("invalid_function_parameters")));
 }
 
@@ -245,7 +244,7 @@ fn bad_requests_get_the_provider_s_error() {
         (hello(json!({"service_tier": "golden"})), json!("service_tier"), json!("invalid_value")),
         (json!([1]), Value::Null, Value::Null),
     ] {
-        let error = bad(ChatCompletions, &body);
+        let error = bad(CHAT, &body);
         assert_eq!((&error["type"], &error["param"], &error["code"]), (&json!("invalid_request_error"), &param, &code), "{body}");
     }
 }

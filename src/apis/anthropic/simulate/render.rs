@@ -3,9 +3,9 @@
 use bytes::Bytes;
 use serde_json::{Map, Value, json};
 
-use super::super::{Simulated, text};
 use super::ask::Ask;
 use super::{Block, Reply};
+use crate::sandbox::{Simulated, text};
 
 /// What the first event says of the output, before there is any.
 const FIRST_OUTPUT: u64 = 1;

@@ -2,11 +2,11 @@
 
 use serde_json::Value;
 
-use super::super::fields::{self, Object};
-use super::super::problem::Problem;
-use super::super::schema::Unmet;
-use super::super::seed::Seed;
 use super::check;
+use crate::sandbox::fields::{self, Object};
+use crate::sandbox::problem::Problem;
+use crate::sandbox::schema::Unmet;
+use crate::sandbox::seed::Seed;
 
 /// Choices that one request may ask for.
 const MAX_CHOICES: u64 = 128;

@@ -2,18 +2,18 @@
 
 use serde_json::{Value, json};
 
-use super::Simulated;
-use super::problem::Problem;
-use super::seed::Seed;
+use crate::sandbox::Simulated;
+use crate::sandbox::problem::Problem;
+use crate::sandbox::seed::Seed;
 
 /// The list of all models.
-pub(super) fn list(models: &mut dyn Iterator<Item = &str>) -> Simulated {
+pub(in crate::apis::openai) fn list(models: &mut dyn Iterator<Item = &str>) -> Simulated {
     let data: Vec<Value> = models.map(model).collect();
     Simulated::json(json!({"object": "list", "data": data}).to_string())
 }
 
 /// One model.
-pub(super) fn one(id: &str, models: &mut dyn Iterator<Item = &str>) -> Result<Simulated, Problem> {
+pub(in crate::apis::openai) fn one(id: &str, models: &mut dyn Iterator<Item = &str>) -> Result<Simulated, Problem> {
     let mut models = models.map(|known| known == id);
     let listed = models.any(|found| found);
     if listed { Ok(Simulated::json(model(id).to_string())) } else { Err(Problem::no_such_model(id)) }

@@ -2,11 +2,11 @@
 
 use serde_json::{Value, json};
 
-use super::super::fields::{self, Object};
-use super::super::problem::Problem;
-use super::super::schema::Unmet;
-use super::super::seed::Seed;
 use super::check;
+use crate::sandbox::fields::{self, Object};
+use crate::sandbox::problem::Problem;
+use crate::sandbox::schema::Unmet;
+use crate::sandbox::seed::Seed;
 
 /// The smallest budget for thinking.
 const LEAST_BUDGET: u64 = 1_024;

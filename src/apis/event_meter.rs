@@ -1,0 +1,264 @@
+//! Meters a stream of server-sent events, whatever API it is: finds the events, passes their bytes, keeps back the last one.
+//!
+//! Bytes pass as they come, as slices of the provider's chunks. Kept back is the front of an event that is not complete yet: where
+//! nothing has to be hidden only until it can no longer be the last event, else until it is complete. A client cannot act on half an
+//! event, so this costs no time. What the events say is the business of an [`EventReader`].
+
+use std::ops::Range;
+
+use bytes::Bytes;
+
+use super::sse::{EventData, EventScanner, event_data};
+use super::{Measured, Meter};
+use crate::prices::Usage;
+
+/// An event that is longer is passed on unread and metered by its bytes.
+pub(super) const MAX_EVENT: usize = 8 << 20;
+
+/// Reads the events of one API.
+pub(super) trait EventReader: Send {
+    /// An incomplete event that is longer cannot be the last one.
+    fn longest_last(&self) -> usize;
+
+    /// Whether events may have to be changed or taken out.
+    fn changes(&self) -> bool {
+        false
+    }
+
+    /// Reads the data of a complete event and decides what becomes of it. Events without data pass.
+    fn event(&mut self, data: &[u8]) -> Verdict;
+
+    /// Bytes passed that could not be read.
+    fn unread(&mut self, bytes: u64);
+
+    /// What is known so far; `done`: the last event has been seen.
+    fn measured(&self, done: bool) -> Measured;
+
+    /// [`Measured::served_output`] alone.
+    fn served_output(&self) -> u64;
+
+    /// The events that end the stream after the last one that passed. See [`Meter::end_at_limit`].
+    fn end_at_limit(&mut self, _usage: &Usage) -> Option<Bytes> {
+        None
+    }
+}
+
+/// What becomes of a complete event.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Verdict {
+    /// It passes as it is.
+    Pass,
+    /// It is taken out.
+    Drop,
+    /// It passes without these bytes of its data.
+    Cut(Range<usize>),
+    /// It is the last one: it is kept back with all that follows until the charge is durable.
+    Last,
+}
+
+/// The meter.
+pub(super) struct EventMeter<R> {
+    reader: R,
+    scanner: EventScanner,
+    /// The incomplete event so far.
+    pub(super) partial: Vec<u8>,
+    /// Those of its bytes that were not passed on.
+    unpassed: Vec<Bytes>,
+    /// Some of the incomplete event was passed on: it can no longer be changed.
+    flowing: bool,
+    /// The incomplete event is longer than [`MAX_EVENT`].
+    oversized: bool,
+    /// The event before was taken out: so is a LF that turns out to belong to its last line end.
+    dropped: bool,
+    /// The last event and what follows.
+    held: Vec<Bytes>,
+    done: bool,
+}
+
+/// A [`Verdict`], with the event as it passes.
+enum Ruling {
+    Pass,
+    Drop,
+    Replace(Bytes),
+    Last,
+}
+
+// === impl EventMeter ===
+
+impl<R: EventReader> EventMeter<R> {
+    pub(super) fn new(reader: R) -> Self {
+        Self {
+            reader,
+            scanner: EventScanner::new(),
+            partial: Vec::new(),
+            unpassed: Vec::new(),
+            flowing: false,
+            oversized: false,
+            dropped: false,
+            held: Vec::new(),
+            done: false,
+        }
+    }
+
+    /// Decides on a complete event.
+    fn judge(&mut self, event: &[u8]) -> Ruling {
+        let Some(found) = event_data(event) else { return Ruling::Pass };
+        let data = match &found {
+            EventData::Line(range) => event.get(range.clone()).unwrap_or_default(),
+            EventData::Lines(lines) => lines,
+        };
+        match self.reader.event(data) {
+            Verdict::Pass => Ruling::Pass,
+            Verdict::Drop => Ruling::Drop,
+            Verdict::Last => Ruling::Last,
+            Verdict::Cut(cut) => Ruling::Replace(match &found {
+                EventData::Line(range) => without(event, &(range.start + cut.start..range.start + cut.end)),
+                // An event of its own, on one line.
+                EventData::Lines(lines) => [&b"data: "[..], &without(lines, &cut), b"\n\n"].concat().into(),
+            }),
+        }
+    }
+
+    /// The end has come of an event that began in an earlier chunk.
+    fn finish_event(&mut self, end: Bytes, pass: &mut Vec<Bytes>) {
+        let ruling = if std::mem::take(&mut self.oversized) {
+            self.reader.unread(end.len() as u64);
+            Ruling::Pass
+        } else {
+            let mut event = std::mem::take(&mut self.partial);
+            event.extend_from_slice(&end);
+            let ruling = self.judge(&event);
+            event.clear();
+            self.partial = event;
+            ruling
+        };
+        let flowing = std::mem::take(&mut self.flowing);
+        self.dropped = matches!(ruling, Ruling::Drop);
+        push_slice(&end, 0..end.len(), &mut self.unpassed);
+        match ruling {
+            Ruling::Last => {
+                self.done = true;
+                self.held.append(&mut self.unpassed);
+            }
+            Ruling::Drop if !flowing => self.unpassed.clear(),
+            Ruling::Replace(event) if !flowing => {
+                self.unpassed.clear();
+                pass.push(event);
+            }
+            Ruling::Pass | Ruling::Drop | Ruling::Replace(_) => pass.append(&mut self.unpassed),
+        }
+    }
+
+    /// Keeps the front of an event whose end has not come.
+    fn begin_event(&mut self, front: Bytes, pass: &mut Vec<Bytes>) {
+        if front.is_empty() {
+            return;
+        }
+        if self.oversized || self.partial.len() + front.len() > MAX_EVENT {
+            let unread = if self.oversized { 0 } else { self.partial.len() };
+            self.reader.unread((unread + front.len()) as u64);
+            self.oversized = true;
+            self.partial = Vec::new();
+        } else {
+            self.partial.extend_from_slice(&front);
+        }
+        self.unpassed.push(front);
+        if self.oversized || self.flowing || !self.reader.changes() && self.partial.len() > self.reader.longest_last() {
+            self.flowing = true;
+            pass.append(&mut self.unpassed);
+        }
+    }
+}
+
+impl<R: EventReader> Meter for EventMeter<R> {
+    fn chunk(&mut self, chunk: Bytes, pass: &mut Vec<Bytes>) {
+        if self.done {
+            self.held.push(chunk);
+            return;
+        }
+        let mut at = 0;
+        if self.scanner.wants_line_feed() && self.partial.is_empty() && !self.oversized && chunk.first() == Some(&b'\n') {
+            at = 1;
+            self.scanner = EventScanner::new();
+            if !self.dropped {
+                pass.push(chunk.slice(..1));
+            }
+        }
+        // Events that pass unchanged, one after the other, go as one slice: from `run` to `at`.
+        let mut run = at;
+        while let Some(end) = self.scanner.event_end(&chunk, at) {
+            if self.oversized || !self.partial.is_empty() {
+                self.finish_event(chunk.slice(at..end), pass);
+                run = end;
+            } else {
+                let ruling = self.judge(chunk.get(at..end).unwrap_or_default());
+                self.dropped = matches!(ruling, Ruling::Drop);
+                if !matches!(ruling, Ruling::Pass) {
+                    push_slice(&chunk, run..at, pass);
+                    run = end;
+                }
+                match ruling {
+                    Ruling::Pass | Ruling::Drop => {}
+                    Ruling::Replace(event) => pass.push(event),
+                    Ruling::Last => {
+                        self.done = true;
+                        self.held.push(chunk.slice(at..end));
+                    }
+                }
+            }
+            at = end;
+            if self.done {
+                push_slice(&chunk, at..chunk.len(), &mut self.held);
+                return;
+            }
+        }
+        push_slice(&chunk, run..at, pass);
+        self.begin_event(chunk.slice(at..), pass);
+    }
+
+    fn end(&mut self, pass: &mut Vec<Bytes>) {
+        // The last event may lack its empty line. Clients differ in whether they read it; the usage in it counts.
+        if !self.partial.is_empty() {
+            self.finish_event(Bytes::new(), pass);
+        }
+        pass.append(&mut self.unpassed);
+    }
+
+    fn terminal(&self) -> bool {
+        self.done
+    }
+
+    fn take_held(&mut self) -> Vec<Bytes> {
+        std::mem::take(&mut self.held)
+    }
+
+    fn measured(&self) -> Measured {
+        self.reader.measured(self.done)
+    }
+
+    fn served_output(&self) -> u64 {
+        self.reader.served_output()
+    }
+
+    fn end_at_limit(&mut self, usage: &Usage) -> Option<Bytes> {
+        if self.done || self.flowing || self.oversized {
+            return None;
+        }
+        self.partial = Vec::new();
+        self.unpassed.clear();
+        self.reader.end_at_limit(usage)
+    }
+}
+
+fn without(bytes: &[u8], cut: &Range<usize>) -> Bytes {
+    let mut rest = Vec::with_capacity(bytes.len());
+    rest.extend_from_slice(bytes.get(..cut.start).unwrap_or_default());
+    rest.extend_from_slice(bytes.get(cut.end..).unwrap_or_default());
+    Bytes::from(rest)
+}
+
+fn push_slice(chunk: &Bytes, range: Range<usize>, into: &mut Vec<Bytes>) {
+    if !range.is_empty() {
+        into.push(chunk.slice(range));
+    }
+}

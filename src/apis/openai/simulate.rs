@@ -1,0 +1,21 @@
+//! Simulated answers of OpenAI's API.
+
+use bytes::Bytes;
+use serde_json::json;
+
+use crate::sandbox::Problem;
+
+pub(super) mod chat;
+pub(super) mod completions;
+pub(super) mod embeddings;
+pub(super) mod models;
+
+/// An error as OpenAI writes it.
+pub(in crate::apis) fn problem_body(problem: &Problem) -> Bytes {
+    let body = json!({"error": {"message": problem.message, "type": problem.kind, "param": problem.param, "code": problem.code}});
+    Bytes::from(body.to_string())
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used)]
+mod tests;
