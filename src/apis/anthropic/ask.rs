@@ -10,7 +10,7 @@ use super::{content, headers, tools};
 use crate::apis::json::{Kind, Scanner};
 use crate::apis::read::{boolean, integer, model, short};
 use crate::apis::splice::{Edit, Edits, LimitEdit};
-use crate::apis::{Ask, AskError, AskErrorKind};
+use crate::apis::{Ask, AskError, AskErrorKind, UnseenOutput};
 use crate::prices::{Bound, Unit, Usage};
 
 /// Output limits beyond this are mistakes: no model comes near.
