@@ -23,6 +23,7 @@ mod read;
 mod refusal;
 mod splice;
 mod sse;
+mod tokens;
 mod whole;
 
 pub use models::ModelList;
@@ -168,6 +169,9 @@ pub trait Meter: Send {
 
     /// What has been measured so far.
     fn measured(&self) -> Measured;
+
+    /// From now on an event passes as a whole or not at all, so that the stream can be ended between any two.
+    fn keep_events_whole(&mut self) {}
 
     /// [`Measured::served_output`] alone: asked for after every chunk of a stream.
     fn served_output(&self) -> u64 {

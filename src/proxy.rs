@@ -18,6 +18,7 @@ mod identify;
 mod quote;
 mod record;
 mod respond;
+mod rolling;
 mod route;
 mod screen;
 mod settle;

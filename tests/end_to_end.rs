@@ -21,6 +21,7 @@ mod redis_servers;
 mod redis_start;
 mod refusals;
 mod reload;
+mod rolling;
 mod sandbox;
 mod smuggling;
 mod stand_in;

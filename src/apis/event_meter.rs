@@ -66,6 +66,8 @@ pub(super) struct EventMeter<R> {
     unpassed: Vec<Bytes>,
     /// Some of the incomplete event was passed on: it can no longer be changed.
     flowing: bool,
+    /// No event is passed on before it is complete.
+    whole: bool,
     /// The incomplete event is longer than [`MAX_EVENT`].
     oversized: bool,
     /// The event before was taken out: so is a LF that turns out to belong to its last line end.
@@ -93,6 +95,7 @@ impl<R: EventReader> EventMeter<R> {
             partial: Vec::new(),
             unpassed: Vec::new(),
             flowing: false,
+            whole: false,
             oversized: false,
             dropped: false,
             held: Vec::new(),
@@ -163,7 +166,7 @@ impl<R: EventReader> EventMeter<R> {
             self.partial.extend_from_slice(&front);
         }
         self.unpassed.push(front);
-        if self.oversized || self.flowing || !self.reader.changes() && self.partial.len() > self.reader.longest_last() {
+        if self.oversized || self.flowing || !self.whole && !self.reader.changes() && self.partial.len() > self.reader.longest_last() {
             self.flowing = true;
             pass.append(&mut self.unpassed);
         }
@@ -234,6 +237,10 @@ impl<R: EventReader> Meter for EventMeter<R> {
 
     fn measured(&self) -> Measured {
         self.reader.measured(self.done)
+    }
+
+    fn keep_events_whole(&mut self) {
+        self.whole = true;
     }
 
     fn served_output(&self) -> u64 {

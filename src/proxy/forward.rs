@@ -15,6 +15,7 @@ use super::exchange::{Bill, Exchange, HeadError, Progress, Receipt};
 use super::head::is_event_stream;
 use super::quote::{Kind, Price, Quoted, usable};
 use super::record::{self, Record};
+use super::rolling::{CLAMP_BELOW, Rolling};
 use super::upstream::{self, UpstreamClients};
 use super::{Refused, ResponseBody, respond};
 
@@ -54,6 +55,7 @@ async fn to_provider(quoted: Quoted, mut grant: Grant, clients: &UpstreamClients
     if let Some(tokens) = clamped {
         record.clamped(tokens);
     }
+    let rolling = rolling(&quoted, &grant, limit);
     let body = quoted.ask.upstream_body(&quoted.request.body, limit.map(|limit| limit.tokens));
     let prepared = clients.of(&quoted.route.upstream).and_then(|client| upstream::request(&quoted, body).map(|request| (client, request)));
     let (client, request) = match prepared {
@@ -69,7 +71,7 @@ async fn to_provider(quoted: Quoted, mut grant: Grant, clients: &UpstreamClients
     record.sent();
     grant.sent();
     let upstream_name = route.upstream.name.clone();
-    let mut exchange = Exchange::new(client.request(request), operation, ask, route, Bill { grant, price, label, price_version }, record);
+    let mut exchange = Exchange::new(client.request(request), operation, ask, route, Bill { grant, price, label, price_version }, rolling, record);
     match (exchange.head().await, model_list) {
         (Ok(head), Some(list)) if head.status.is_success() => {
             let keep = |model: &str| usable(&snapshot, &routes, model);
@@ -100,6 +102,14 @@ struct OutputLimit {
     clamped: bool,
 }
 
+/// The hold of a stream that rolls, where all of its first step was granted.
+fn rolling(quoted: &Quoted, grant: &Grant, limit: Option<OutputLimit>) -> Option<Rolling> {
+    let (Price::Tokens(price), Some(unseen)) = (&quoted.price, quoted.rolling) else { return None };
+    let admitted = grant.admitted();
+    let asked = price.quote.max_output()?;
+    (admitted.budgeted && admitted.amount >= quoted.want).then(|| Rolling::new(price.quote, unseen, limit.map_or(asked, |limit| limit.tokens)))
+}
+
 /// The output limit that goes upstream, where the client's own does not do.
 fn output_limit(quoted: &Quoted, grant: &Grant) -> Option<OutputLimit> {
     let Price::Tokens(price) = &quoted.price else { return None };
@@ -109,6 +119,13 @@ fn output_limit(quoted: &Quoted, grant: &Grant) -> Option<OutputLimit> {
     }
     if admitted.amount < quoted.want {
         return Some(OutputLimit { tokens: price.quote.output_limit_for(admitted.amount), clamped: true });
+    }
+    // Close to the budget's end the provider itself ends a stream where the money does, and says exactly what it cost.
+    if quoted.rolling.is_some() && quoted.route.clamp && quoted.ask.clampable() {
+        let within = admitted.free_after.and_then(|free| free.max(Usd::ZERO).plus(admitted.amount).ok()).map(|all| price.quote.output_limit_for(all));
+        if let Some(tokens) = within.filter(|tokens| *tokens < CLAMP_BELOW && Some(*tokens) < price.quote.max_output()) {
+            return Some(OutputLimit { tokens, clamped: true });
+        }
     }
     // Where neither the client nor the price book knows a limit, the route's own is the one that the hold was made for: it is set.
     let assumed = quoted.route.default_max_output.is_some() && price.bound.output_tokens.is_none() && !price.provider_limits_output() && quoted.ask.clampable();

@@ -1,11 +1,14 @@
 //! Reads a streamed answer: the usage as it passes, and where it ends. No byte is changed.
 
+use bytes::Bytes;
+use serde_json::{Value, json};
+
 use super::events;
 use super::usage::Reported;
 use crate::apis::Measured;
 use crate::apis::event_meter::{EventMeter, EventReader, Verdict};
 use crate::apis::read::remember;
-use crate::prices::{Bound, Unit};
+use crate::prices::{Bound, Unit, Usage};
 
 /// An incomplete event that is longer cannot be `message_stop`, with whatever a provider adds to it.
 const MAY_BE_LAST: usize = 4 << 10;
@@ -25,6 +28,8 @@ pub(super) struct Reader {
     started: bool,
     absurd: bool,
     model: Option<String>,
+    /// The block of the content that has begun and not ended.
+    open_block: Option<u64>,
     served_output: u64,
 }
 
@@ -41,6 +46,7 @@ impl StreamMeter {
             started: false,
             absurd: false,
             model: None,
+            open_block: None,
             served_output: 0,
         })
     }
@@ -62,6 +68,11 @@ impl EventReader for Reader {
         // One token beside the bytes: some are never shown.
         let generates = matches!(read.kind, b"content_block_start" | b"content_block_delta");
         self.served_output = self.served_output.saturating_add(read.generated).saturating_add(u64::from(generates));
+        match read.kind {
+            b"content_block_start" => self.open_block = read.index,
+            b"content_block_stop" => self.open_block = None,
+            _ => {}
+        }
         if let Some(at) = read.first_usage {
             self.absurd |= !self.reported.read(data.get(at).unwrap_or_default());
             self.started = true;
@@ -80,6 +91,25 @@ impl EventReader for Reader {
 
     fn served_output(&self) -> u64 {
         self.served_output
+    }
+
+    fn end_at_limit(&mut self, usage: &Usage) -> Option<Bytes> {
+        if !self.started || self.stopped {
+            return None;
+        }
+        let mut events = Vec::new();
+        if let Some(index) = self.open_block.take() {
+            events.push(json!({"type": "content_block_stop", "index": index}));
+        }
+        let output = usage.get(Unit::Output).saturating_add(usage.get(Unit::OutputReasoning));
+        events.push(json!({
+            "type": "message_delta",
+            "delta": {"stop_reason": "max_tokens", "stop_sequence": null},
+            "usage": {"output_tokens": output},
+        }));
+        events.push(json!({"type": "message_stop"}));
+        let named = |event: &Value| format!("event: {}\ndata: {event}\n\n", event["type"].as_str().unwrap_or_default());
+        Some(Bytes::from(events.iter().map(named).collect::<String>()))
     }
 
     fn measured(&self, done: bool) -> Measured {

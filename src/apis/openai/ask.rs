@@ -180,7 +180,7 @@ impl Scan {
         Ok(Ask {
             bound: Bound { input, output_tokens: asked, has_output, choices, max_searches: u64::from(searches), ..Bound::default() },
             stream: self.stream,
-            unseen: UnseenOutput::Any,
+            unseen: if reasons_unseen(&model) { UnseenOutput::Any } else { UnseenOutput::UpTo(0) },
             asked_usage: self.stream && self.stream_options.as_ref().is_some_and(|options| matches!(options.include_usage, Some((true, _)))),
             edits: Edits { limit: has_output.then(|| self.limit_edit(shape, &model, insert_at)), fixed: self.usage_edit(insert_at).into_iter().collect() },
             service_tier: self.service_tier,
@@ -282,6 +282,15 @@ fn wants_max_completion_tokens(model: &str) -> bool {
     let name = name.strip_prefix("ft:").unwrap_or(name);
     let reasons = name.strip_prefix('o').is_some_and(|rest| rest.starts_with(|first: char| first.is_ascii_digit()));
     reasons || ["gpt-", "chatgpt-", "codex-", "computer-use-"].iter().any(|start| name.starts_with(start)) && !name.starts_with("gpt-oss")
+}
+
+/// Models of which it is not known that all they are billed for shows in the stream: those that reason keep it to themselves, as OpenAI's own and xAI's do.
+fn reasons_unseen(model: &str) -> bool {
+    let name = model.rsplit('/').next().unwrap_or(model);
+    let name = name.strip_prefix("ft:").unwrap_or(name);
+    !["gpt-3.5", "gpt-4", "chatgpt-4o", "davinci-", "babbage-", "llama", "mistral", "mixtral", "ministral", "codestral", "claude", "gemma", "phi-", "command"]
+        .iter()
+        .any(|start| name.to_ascii_lowercase().starts_with(start))
 }
 
 /// OpenAI's models that search the web once for every answer, asked or not (its guide "Web search", on Chat Completions).

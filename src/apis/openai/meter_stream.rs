@@ -1,5 +1,8 @@
 //! Reads a streamed answer: finds the usage, keeps back the end, and hides what the client did not ask for.
 
+use bytes::Bytes;
+use serde_json::{Value, json};
+
 use super::answer;
 use super::usage;
 use crate::apis::Measured;
@@ -21,16 +24,19 @@ pub(super) struct Reader {
     searches: u64,
     usage: Option<Usage>,
     absurd: bool,
+    id: Option<String>,
+    created: u64,
     model: Option<String>,
     service_tier: Option<String>,
     served_output: u64,
+    legacy: bool,
 }
 
 // === impl StreamMeter ===
 
 impl StreamMeter {
-    pub(super) fn of(hides_usage: bool, searches: u64) -> Self {
-        Self::new(Reader { hides_usage, searches, usage: None, absurd: false, model: None, service_tier: None, served_output: 0 })
+    pub(super) fn of(hides_usage: bool, searches: u64, legacy: bool) -> Self {
+        Self::new(Reader { hides_usage, searches, usage: None, absurd: false, id: None, created: 0, model: None, service_tier: None, served_output: 0, legacy })
     }
 }
 
@@ -58,6 +64,10 @@ impl EventReader for Reader {
         };
         // One token for each choice beside its bytes: some tokens are never shown.
         self.served_output = self.served_output.saturating_add(read.generated).saturating_add(read.choices);
+        remember(&mut self.id, read.id);
+        if let Some(created) = read.created.and_then(|at| std::str::from_utf8(data.get(at)?).ok()?.parse().ok()) {
+            self.created = created;
+        }
         remember(&mut self.model, read.model);
         remember(&mut self.service_tier, read.service_tier);
         let Some(at) = read.usage else { return Verdict::Pass };
@@ -79,6 +89,30 @@ impl EventReader for Reader {
 
     fn served_output(&self) -> u64 {
         self.served_output
+    }
+
+    fn end_at_limit(&mut self, usage: &Usage) -> Option<Bytes> {
+        let envelope = |choices: Value, usage: Option<Value>| {
+            let object = if self.legacy { "text_completion" } else { "chat.completion.chunk" };
+            let mut event = json!({"id": self.id.as_deref()?, "object": object, "created": self.created, "model": self.model, "choices": choices});
+            if let (Value::Object(event), Some(usage)) = (&mut event, usage) {
+                event.insert("usage".to_owned(), usage);
+            }
+            Some(format!("data: {event}\n\n"))
+        };
+        let choice = if self.legacy {
+            json!({"index": 0, "text": "", "logprobs": null, "finish_reason": "length"})
+        } else {
+            json!({"index": 0, "delta": {}, "logprobs": null, "finish_reason": "length"})
+        };
+        let asked = !self.hides_usage;
+        let mut events = envelope(json!([choice]), asked.then_some(Value::Null))?;
+        if asked {
+            let (input, output) = (usage.input_tokens(), usage.get(Unit::Output));
+            let told = json!({"prompt_tokens": input, "completion_tokens": output, "total_tokens": input.saturating_add(output)});
+            events += &envelope(json!([]), Some(told))?;
+        }
+        Some(Bytes::from(events + "data: [DONE]\n\n"))
     }
 
     fn measured(&self, done: bool) -> Measured {

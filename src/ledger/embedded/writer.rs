@@ -302,7 +302,7 @@ fn keep_alive(state: &mut State, now: Timestamp, renewals: &[Renewal], changes: 
     for renewal in renewals {
         match state.renew(now, renewal, changes) {
             Ok(Renewed::Gone) => tracing::debug!(hold = %renewal.hold, "a hold was gone before its request ended"),
-            Ok(Renewed::Done | Renewed::NotRaised) => {}
+            Ok(Renewed::Done | Renewed::NotRaised { .. }) => {}
             Err(error) => tracing::warn!(hold = %renewal.hold, %error, "a hold could not be renewed"),
         }
     }

@@ -122,8 +122,8 @@ async fn renew(core: &Core, renewal: Renewal) -> Result<Renewed, LedgerError> {
     let Some(account) = core.account_of(renewal.hold) else { return Ok(Renewed::Gone) };
     let renewed = core.answered(core.operations.renew(&account, &[renewal]).await)?;
     let renewed = renewed.into_iter().next().ok_or_else(unanswered)??;
-    if renewed == Renewed::Done && renewal.raise.is_positive() {
-        core.raised(renewal.hold, renewal.raise);
+    if renewed == Renewed::Done {
+        core.raised(renewal.hold, renewal.raise_to);
     }
     Ok(renewed)
 }
