@@ -282,8 +282,11 @@ impl Inner {
         self.unreadable = is_encoded(&head.headers) && !self.failed;
         // What is no stream, or cannot be read, is charged at its end: the first step is all that is held for it.
         self.rolling = self.rolling.take().filter(|_| streamed && !self.failed && !self.unreadable);
-        if let (Some(_), Some(meter)) = (&self.rolling, &mut self.meter) {
+        if let (Some(rolling), Some(meter), Some(bill)) = (&self.rolling, &mut self.meter, &self.bill) {
             meter.keep_events_whole();
+            if let Some(pace) = rolling.pace(&bill.label) {
+                meter.set_pace(pace);
+            }
         }
         self.comment &= streamed;
     }
@@ -450,7 +453,7 @@ impl Inner {
     /// Whether what has been served is paid for; pending while the ledger is asked, or others hold the money.
     fn poll_paid(&mut self, context: &mut Context<'_>) -> Poll<Paid> {
         let (Some(rolling), Some(meter), Some(bill)) = (&mut self.rolling, &self.meter, &mut self.bill) else { return Poll::Ready(Paid::Yes) };
-        if let Poll::Ready(paid) = rolling.poll(meter.served_output(), &mut bill.grant, context) {
+        if let Poll::Ready(paid) = rolling.poll(meter.served().paced_tokens(), &mut bill.grant, context) {
             return Poll::Ready(paid);
         }
         // The provider is not to blame for the wait.
@@ -502,6 +505,9 @@ impl Inner {
         };
         let measured = self.meter.as_ref().map_or_else(Measured::default, |meter| meter.measured());
         let reported = self.reported.or(measured.reported_cost);
+        if let (Some(rolling), Ending::Complete, Some(meter), Some(usage)) = (&self.rolling, ending, &self.meter, &measured.usage) {
+            rolling.ended(meter.served(), usage.output_tokens(), &bill.label, &bill.grant);
+        }
         let admitted = bill.grant.admitted();
         let due = match self.unreadable {
             true if matches!(bill.price, Price::Tokens(_)) => Charge::Hold,

@@ -14,7 +14,7 @@ use crate::apis::{Api, Ask, Billing, Operation, Refusal, RequestView, UnseenOutp
 use crate::config::{Configuration, HoldPolicy, Route, RoutePrice};
 use crate::ledger::{ChargeLabel, TokenFacts};
 use crate::money::Usd;
-use crate::prices::{self, Bound, ModelPrice, PriceError, Quote, QuoteLimits, Rates, Unit, Usage, Variant};
+use crate::prices::{self, Bound, ModelPrice, PriceError, Quote, QuoteLimits, Rates, Usage, Variant};
 use crate::sandbox::Faults;
 use crate::tokens::{SecretHash, TokenKind};
 
@@ -270,9 +270,7 @@ impl TokenPrice {
     pub(super) fn is_absurd(&self, usage: &Usage) -> bool {
         let RateSource::Book(model) = &self.source else { return false };
         let most = |limit: Option<u64>| limit.filter(|limit| *limit > 0).map(|limit| limit.saturating_mul(ABSURD_FACTOR));
-        let output = [Unit::Output, Unit::OutputReasoning, Unit::OutputAudio, Unit::OutputImage, Unit::OutputVideo]
-            .into_iter()
-            .fold(0_u64, |sum, unit| sum.saturating_add(usage.get(unit)));
+        let output = usage.output_tokens();
         let context = model.limits.context.map(|context| context.max(self.bound.widened_window));
         most(context).is_some_and(|most| usage.input_tokens() / self.bound.windows.max(1) > most || output / self.bound.choices.max(1) > most)
     }

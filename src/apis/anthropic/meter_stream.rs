@@ -5,9 +5,9 @@ use serde_json::{Value, json};
 
 use super::events;
 use super::usage::Reported;
-use crate::apis::Measured;
 use crate::apis::event_meter::{EventMeter, EventReader, Verdict};
 use crate::apis::read::remember;
+use crate::apis::{Measured, Served};
 use crate::prices::{Bound, Unit, Usage};
 
 /// An incomplete event that is longer cannot be `message_stop`, with whatever a provider adds to it.
@@ -30,7 +30,7 @@ pub(super) struct Reader {
     model: Option<String>,
     /// The block of the content that has begun and not ended.
     open_block: Option<u64>,
-    served_output: u64,
+    served: Served,
 }
 
 // === impl StreamMeter ===
@@ -47,7 +47,7 @@ impl StreamMeter {
             absurd: false,
             model: None,
             open_block: None,
-            served_output: 0,
+            served: Served::default(),
         })
     }
 }
@@ -61,13 +61,14 @@ impl EventReader for Reader {
 
     fn event(&mut self, data: &[u8]) -> Verdict {
         let Ok(read) = events::read(data) else {
-            self.unread(data.len() as u64);
+            self.served.unread(data.len() as u64);
             return Verdict::Pass;
         };
         remember(&mut self.model, read.model);
-        // One token beside the bytes: some are never shown.
-        let generates = matches!(read.kind, b"content_block_start" | b"content_block_delta");
-        self.served_output = self.served_output.saturating_add(read.generated).saturating_add(u64::from(generates));
+        // At least one token: some are never shown.
+        if matches!(read.kind, b"content_block_start" | b"content_block_delta") {
+            self.served.event(read.generated.max(1));
+        }
         match read.kind {
             b"content_block_start" => self.open_block = read.index,
             b"content_block_stop" => self.open_block = None,
@@ -85,12 +86,12 @@ impl EventReader for Reader {
         if read.kind == b"message_stop" { Verdict::Last } else { Verdict::Pass }
     }
 
-    fn unread(&mut self, bytes: u64) {
-        self.served_output = self.served_output.saturating_add(bytes);
+    fn served(&self) -> Served {
+        self.served
     }
 
-    fn served_output(&self) -> u64 {
-        self.served_output
+    fn served_mut(&mut self) -> &mut Served {
+        &mut self.served
     }
 
     fn end_at_limit(&mut self, usage: &Usage) -> Option<Bytes> {
@@ -122,7 +123,7 @@ impl EventReader for Reader {
             service_tier: self.reported.served(),
             model: self.model.clone(),
             input: if believed && self.started && !self.reruns { self.reported.input(self.hour_cache) } else { None },
-            served_output: self.served_output,
+            served_output: self.served.tokens(),
             complete: done || told,
             reported_cost: None,
         }

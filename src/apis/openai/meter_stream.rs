@@ -5,9 +5,9 @@ use serde_json::{Value, json};
 
 use super::answer;
 use super::usage;
-use crate::apis::Measured;
 use crate::apis::event_meter::{EventMeter, EventReader, Verdict};
 use crate::apis::read::remember;
+use crate::apis::{Measured, Served};
 use crate::prices::{Unit, Usage};
 
 /// An incomplete event that is longer cannot be `data: [DONE]`, give or take a comment.
@@ -28,7 +28,7 @@ pub(super) struct Reader {
     created: u64,
     model: Option<String>,
     service_tier: Option<String>,
-    served_output: u64,
+    served: Served,
     legacy: bool,
 }
 
@@ -36,7 +36,18 @@ pub(super) struct Reader {
 
 impl StreamMeter {
     pub(super) fn of(hides_usage: bool, searches: u64, legacy: bool) -> Self {
-        Self::new(Reader { hides_usage, searches, usage: None, absurd: false, id: None, created: 0, model: None, service_tier: None, served_output: 0, legacy })
+        Self::new(Reader {
+            hides_usage,
+            searches,
+            usage: None,
+            absurd: false,
+            id: None,
+            created: 0,
+            model: None,
+            service_tier: None,
+            served: Served::default(),
+            legacy,
+        })
     }
 }
 
@@ -59,11 +70,13 @@ impl EventReader for Reader {
             return Verdict::Pass;
         }
         let Ok(read) = answer::read(data) else {
-            self.unread(data.len() as u64);
+            self.served.unread(data.len() as u64);
             return Verdict::Pass;
         };
-        // One token for each choice beside its bytes: some tokens are never shown.
-        self.served_output = self.served_output.saturating_add(read.generated).saturating_add(read.choices);
+        // At least one token for each choice: some tokens are never shown.
+        if read.choices > 0 {
+            self.served.event(read.generated.max(read.choices));
+        }
         remember(&mut self.id, read.id);
         if let Some(created) = read.created.and_then(|at| std::str::from_utf8(data.get(at)?).ok()?.parse().ok()) {
             self.created = created;
@@ -83,12 +96,12 @@ impl EventReader for Reader {
         if !at.is_null && read.choices == 0 { Verdict::Drop } else { Verdict::Cut(at.cut) }
     }
 
-    fn unread(&mut self, bytes: u64) {
-        self.served_output = self.served_output.saturating_add(bytes);
+    fn served(&self) -> Served {
+        self.served
     }
 
-    fn served_output(&self) -> u64 {
-        self.served_output
+    fn served_mut(&mut self) -> &mut Served {
+        &mut self.served
     }
 
     fn end_at_limit(&mut self, usage: &Usage) -> Option<Bytes> {
@@ -121,7 +134,7 @@ impl EventReader for Reader {
             absurd: self.absurd,
             service_tier: self.service_tier.clone(),
             model: self.model.clone(),
-            served_output: self.served_output,
+            served_output: self.served.tokens(),
             complete: done,
             reported_cost: None,
             input: None,
