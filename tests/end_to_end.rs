@@ -17,6 +17,7 @@ mod failover;
 mod hangup;
 mod metrics;
 mod outage;
+mod redis_access;
 mod redis_servers;
 mod redis_start;
 mod refusals;

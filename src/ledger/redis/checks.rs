@@ -7,10 +7,11 @@ use redis::Value;
 use tokio::time::Instant;
 
 use super::address::{RedisAddress, Topology};
-use super::connections::Connections;
-use super::keys;
+use super::connections::{Connections, Primary};
 use super::link::Info;
+use super::remedies::remedy;
 use super::script::CallError;
+use super::{keys, rights};
 use crate::ledger::types::LedgerError;
 
 /// The version of the layout of the keys.
@@ -39,40 +40,45 @@ pub(super) async fn check_servers(connections: &Connections, address: &RedisAddr
 }
 
 async fn patiently(connections: &Connections, address: &RedisAddress, patience: Duration, with_version: bool) -> Result<(), LedgerError> {
+    let commands = rights::needed(address, connections.replicas());
     let deadline = Instant::now() + patience;
     loop {
-        match try_to_check(connections, address, with_version).await {
-            Err(LedgerError::Unavailable(why)) if Instant::now() >= deadline => {
-                let why = connections.why_not().unwrap_or(why);
-                return Err(LedgerError::Unavailable(format!("{address} cannot be reached: {why}. Start it, or set SPENDGATE_STORE to another one")));
-            }
-            Err(LedgerError::Unavailable(_)) => match connections.why_not().filter(|why| is_for_good(why)) {
-                Some(why) => {
-                    return Err(LedgerError::Incompatible(format!("{address} refuses: {why}. Check the user and the password in SPENDGATE_STORE")));
-                }
-                None => tokio::time::sleep(PAUSE).await,
-            },
+        let failed = match try_to_check(connections, address, &commands, with_version).await {
+            Err(LedgerError::Unavailable(why)) => why,
             done => return done,
+        };
+        let mut troubles = connections.troubles();
+        troubles.push(failed);
+        if let Some((why, remedy)) = troubles.iter().find_map(|why| remedy(why, address, &commands).map(|remedy| (why, remedy))) {
+            return Err(LedgerError::Incompatible(format!("{address} cannot be used: {why}. {remedy}")));
         }
+        if Instant::now() >= deadline {
+            let (why, start) = (&troubles[0], if address.tls { "Start it, with TLS" } else { "Start it" });
+            return Err(LedgerError::Unavailable(format!("{address} cannot be reached: {why}. {start}, or set SPENDGATE_STORE to another one")));
+        }
+        tokio::time::sleep(PAUSE).await;
     }
 }
 
-async fn try_to_check(connections: &Connections, address: &RedisAddress, with_version: bool) -> Result<(), LedgerError> {
+async fn try_to_check(connections: &Connections, address: &RedisAddress, commands: &[&str], with_version: bool) -> Result<(), LedgerError> {
     let unavailable = |error: &CallError| LedgerError::Unavailable(error.to_string());
-    let primaries = connections.infos().await.map_err(|error| unavailable(&error))?;
+    let primaries = connections.primaries(commands).await.map_err(|error| unavailable(&error))?;
     let mut warnings = BTreeSet::new();
-    for (host, info, policy) in &primaries {
+    for Primary { host, info, policy, forbidden } in &primaries {
         server(&host.to_string(), info, policy.as_deref(), address, &mut warnings)?;
+        if !forbidden.is_empty() {
+            let user = address.login.user.as_deref().unwrap_or("default");
+            return Err(LedgerError::Incompatible(format!(
+                "{host} does not let the user {user:?} run {} on the keys of the ledger. {}",
+                forbidden.join(", "),
+                rights::advice(address, commands)
+            )));
+        }
     }
     for warning in warnings {
         tracing::warn!("{warning}");
     }
     if with_version { version(connections).await } else { Ok(()) }
-}
-
-/// Waiting would not help.
-fn is_for_good(why: &str) -> bool {
-    ["WRONGPASS", "NOAUTH", "AuthenticationFailed", "authentication", "NOPERM"].iter().any(|sign| why.contains(sign))
 }
 
 /// One primary.
@@ -119,12 +125,7 @@ async fn version(connections: &Connections) -> Result<(), LedgerError> {
     let unavailable = |error: &dyn std::fmt::Display| LedgerError::Unavailable(error.to_string());
     let mut claim = redis::cmd("HSETNX");
     claim.arg(keys::META).arg("version").arg(VERSION);
-    connections.command(keys::META, claim).await.map_err(|error| match error {
-        CallError::Refused(why) if why.contains("NOPERM") => LedgerError::Incompatible(format!(
-            "{why}. The ledger's user needs \"~sg:* +@read +@write +@scripting +@transaction +@connection +info +time +wait +config|get +cluster|slots\""
-        )),
-        other => unavailable(&other),
-    })?;
+    connections.command(keys::META, claim).await.map_err(|error| unavailable(&error))?;
     let mut question = redis::cmd("HGET");
     question.arg(keys::META).arg("version");
     match connections.command(keys::META, question).await.map_err(|error| unavailable(&error))? {

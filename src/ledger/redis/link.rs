@@ -1,15 +1,20 @@
 //! One connection to one server: known to be a primary, and which one, before anything is asked over it.
 
+use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, Client, Cmd, ConnectionAddr, IntoConnectionInfo, Pipeline, RedisConnectionInfo, RedisError, TlsCertificates, Value};
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
 use sha2::{Digest, Sha256};
 
 use super::address::{Host, Login, RedisAddress};
 use super::keys::hex;
+use super::rights;
 use super::script::CallError;
+use crate::ledger::types::LedgerError;
 
 /// Calls that wait in line for the socket: the line is never what a request waits for.
 const LINE: usize = 4096;
@@ -46,20 +51,17 @@ pub(super) struct Info(pub(super) String);
 
 impl Dialer {
     /// For the servers of an address.
-    pub(super) fn to_servers(address: &RedisAddress, timeout: Duration) -> Result<Self, CallError> {
+    pub(super) fn to_servers(address: &RedisAddress, timeout: Duration) -> Result<Self, LedgerError> {
         Self::new(address, address.login.clone(), address.database, timeout)
     }
 
     /// For its Sentinels.
-    pub(super) fn to_sentinels(address: &RedisAddress, timeout: Duration) -> Result<Self, CallError> {
+    pub(super) fn to_sentinels(address: &RedisAddress, timeout: Duration) -> Result<Self, LedgerError> {
         Self::new(address, address.sentinel_login.clone(), 0, timeout)
     }
 
-    fn new(address: &RedisAddress, login: Login, database: i64, timeout: Duration) -> Result<Self, CallError> {
-        let certificates = match &address.authority {
-            Some(path) => Some(std::fs::read(path).map_err(|error| CallError::NotSent(format!("cannot read {}: {error}", path.display())))?),
-            None => None,
-        };
+    fn new(address: &RedisAddress, login: Login, database: i64, timeout: Duration) -> Result<Self, LedgerError> {
+        let certificates = address.authority.as_deref().map(authority).transpose()?;
         Ok(Self { tls: address.tls, certificates, login, database, timeout })
     }
 
@@ -108,6 +110,17 @@ impl Dialer {
         }
         let link = Link { connection, identity: info.identity(), began: Instant::now(), unanswered_since: AtomicU64::new(0) };
         Ok((link, info))
+    }
+}
+
+/// The file of the certificates that sign the servers', of which one at least can be read.
+fn authority(path: &Path) -> Result<Vec<u8>, LedgerError> {
+    let refused =
+        |what: &str| LedgerError::Incompatible(format!("{} {what}. Name a file of certificates (PEM) with \"?ca=\" in SPENDGATE_STORE", path.display()));
+    let text = std::fs::read(path).map_err(|error| refused(&format!("cannot be read: {error}")))?;
+    match CertificateDer::pem_slice_iter(&text).next() {
+        Some(Ok(_)) => Ok(text),
+        _ => Err(refused("holds no certificate")),
     }
 }
 
@@ -162,6 +175,22 @@ impl Link {
         question.arg("GET").arg("maxmemory-policy");
         let answer = tokio::time::timeout(timeout, question.query_async::<Vec<String>>(&mut connection)).await;
         answer.ok()?.ok()?.into_iter().nth(1)
+    }
+
+    /// Which of these commands our user may not run on the keys of the ledger; none where the server cannot tell.
+    pub(super) async fn forbidden(&self, commands: &[&str], timeout: Duration) -> Result<Vec<String>, CallError> {
+        let mut connection = self.connection.clone();
+        let mut question = redis::cmd("EVAL");
+        question.arg(rights::SCRIPT).arg(0).arg(commands);
+        match tokio::time::timeout(timeout, question.query_async(&mut connection)).await {
+            Ok(Ok(forbidden)) => Ok(forbidden),
+            Ok(Err(error)) => match CallError::from(&error) {
+                // Too old a server, or one that only resembles Redis.
+                CallError::Script(_) => Ok(Vec::new()),
+                other => Err(other),
+            },
+            Err(_) => Err(CallError::Unknown(format!("its rights were not told within {} ms", timeout.as_millis()))),
+        }
     }
 }
 

@@ -310,7 +310,7 @@ async fn start(address: RedisAddress, settings: Settings) -> Result<(RedisAddres
     let options = OutboxOptions { fsync: settings.fsync_always, ..OutboxOptions::default() };
     let (outbox, recovered) = Outbox::open(&settings.outbox, &options)?;
     let call = CallOptions { timeout: settings.timeout, replicas: settings.replicas };
-    let connections = Connections::start(&address, call).map_err(|error| unavailable(&error))?;
+    let connections = Connections::start(&address, call)?;
     checks::check(&connections, &address, START).await?;
     let operations: Arc<Scripts> = Arc::new(Operations::new(connections, settings.zone));
     if !recovered.is_empty() {

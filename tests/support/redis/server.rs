@@ -1,6 +1,5 @@
 //! One server: Redis, or a Sentinel.
 
-use std::fmt::Write;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -37,8 +36,8 @@ impl Server {
         Self::with("").await
     }
 
-    /// Likewise, with more lines of configuration.
-    pub(super) async fn with(more: &str) -> Self {
+    /// Likewise, with more lines of configuration. `FREE_PORT` there is another free port.
+    pub(crate) async fn with(more: &str) -> Self {
         let usual = "save \"\"\nappendonly yes\nappendfsync everysec\nauto-aof-rewrite-percentage 0\nmaxmemory-policy noeviction\n\
                      repl-diskless-sync yes\nrepl-diskless-sync-delay 0\nrepl-ping-replica-period 1\n";
         Self::any(Kind::Redis, &format!("{usual}{more}")).await
@@ -55,9 +54,7 @@ impl Server {
         for _ in 0..5 {
             let port = server.address.port();
             let mut text = format!("bind 127.0.0.1\nport {port}\nprotected-mode no\ndaemonize no\ndir {}\n{lines}", server.folder.path().display());
-            if lines.contains("cluster-enabled") {
-                writeln!(text, "cluster-port {}", ports::free().port()).unwrap();
-            }
+            text = text.replace("FREE_PORT", &ports::free().port().to_string());
             std::fs::write(server.configuration(), text).unwrap();
             if server.try_launch().await {
                 return server;
@@ -114,6 +111,11 @@ impl Server {
 
     pub(crate) async fn command(&self, parts: &[&str]) -> Reply {
         command(self.address, parts).await
+    }
+
+    /// A setting.
+    pub(crate) async fn setting(&self, name: &str) -> String {
+        self.command(&["CONFIG", "GET", name]).await.array()[1].text().to_owned()
     }
 
     /// A line of `INFO`, or an empty text.
