@@ -20,6 +20,7 @@ mod outage;
 mod redis_access;
 mod redis_servers;
 mod redis_start;
+mod redis_unsuitable;
 mod refusals;
 mod reload;
 mod sandbox;

@@ -24,10 +24,8 @@ pub(super) fn run(args: &SimulateArgs) -> anyhow::Result<ExitCode> {
     let models = sandbox::ServedModels { openai: listed("openai"), anthropic: listed("anthropic") };
     tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(async {
         let listener = tokio::net::TcpListener::bind(args.listen).await.map_err(|error| anyhow::anyhow!("cannot listen on {}: {error}", args.listen))?;
+        let stop = crate::server::stop_signal()?;
         super::say(&format!("simulating OpenAI's and Anthropic's APIs on http://{}/v1", listener.local_addr()?));
-        let stop = async {
-            let _ = crate::server::stop_signal().await;
-        };
         sandbox::serve(listener, models, stop).await?;
         Ok(ExitCode::SUCCESS)
     })

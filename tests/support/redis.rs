@@ -5,11 +5,13 @@
 
 mod client;
 mod cluster;
+mod old;
 mod sentinels;
 mod server;
 
 pub(crate) use client::{command, replicated, try_command};
 pub(crate) use cluster::Cluster;
+pub(crate) use old::Old;
 pub(crate) use sentinels::Sentinels;
 pub(crate) use server::Server;
 

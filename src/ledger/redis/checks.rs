@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use super::address::{RedisAddress, Topology};
 use super::connections::{Connections, Primary};
 use super::link::Info;
-use super::remedies::remedy;
+use super::remedies::{hint, remedy};
 use super::script::CallError;
 use super::{keys, rights};
 use crate::ledger::types::LedgerError;
@@ -53,8 +53,8 @@ async fn patiently(connections: &Connections, address: &RedisAddress, patience: 
             return Err(LedgerError::Incompatible(format!("{address} cannot be used: {why}. {remedy}")));
         }
         if Instant::now() >= deadline {
-            let (why, start) = (&troubles[0], if address.tls { "Start it, with TLS" } else { "Start it" });
-            return Err(LedgerError::Unavailable(format!("{address} cannot be reached: {why}. {start}, or set SPENDGATE_STORE to another one")));
+            let why = troubles.swap_remove(0);
+            return Err(LedgerError::Unavailable(format!("{address} cannot be reached: {why}. {}", hint(&why, address))));
         }
         tokio::time::sleep(PAUSE).await;
     }
@@ -125,7 +125,11 @@ async fn version(connections: &Connections) -> Result<(), LedgerError> {
     let unavailable = |error: &dyn std::fmt::Display| LedgerError::Unavailable(error.to_string());
     let mut claim = redis::cmd("HSETNX");
     claim.arg(keys::META).arg("version").arg(VERSION);
-    connections.command(keys::META, claim).await.map_err(|error| unavailable(&error))?;
+    let foreign = || LedgerError::Incompatible(format!("the key {} is not a ledger's: set SPENDGATE_STORE to another server or database", keys::META));
+    connections.command(keys::META, claim).await.map_err(|error| match error {
+        CallError::Script(_) => foreign(),
+        other => unavailable(&other),
+    })?;
     let mut question = redis::cmd("HGET");
     question.arg(keys::META).arg("version");
     match connections.command(keys::META, question).await.map_err(|error| unavailable(&error))? {
@@ -137,7 +141,7 @@ async fn version(connections: &Connections) -> Result<(), LedgerError> {
             "the ledger has version {:?}, this spendgate knows version {VERSION:?}: run the spendgate that wrote it, or set SPENDGATE_STORE to another one",
             String::from_utf8_lossy(&version)
         ))),
-        _ => Err(LedgerError::Incompatible(format!("the key {} is not a ledger's: set SPENDGATE_STORE to another database", keys::META))),
+        _ => Err(foreign()),
     }
 }
 

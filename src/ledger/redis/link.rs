@@ -12,6 +12,7 @@ use sha2::{Digest, Sha256};
 
 use super::address::{Host, Login, RedisAddress};
 use super::keys::hex;
+use super::remedies::{IS_REPLICA, IS_SENTINEL};
 use super::rights;
 use super::script::CallError;
 use crate::ledger::types::LedgerError;
@@ -101,12 +102,15 @@ impl Dialer {
     /// A connection to a primary, that can be asked.
     pub(super) async fn link(&self, host: &Host) -> Result<(Link, Info), CallError> {
         let mut connection = self.connect(host).await?;
-        let info = Info::ask(&mut connection, self.timeout).await.map_err(|error| CallError::NotSent(format!("{host}: {error}")))?;
+        let info = Info::ask(&mut connection, self.timeout).await.map_err(|error| CallError::NotSent(format!("{host}: {}", error.reason())))?;
         if info.field("loading") == Some("1") {
             return Err(CallError::NotSent(format!("{host} is still loading its data")));
         }
+        if info.field("redis_mode") == Some("sentinel") {
+            return Err(CallError::NotSent(format!("{host} {IS_SENTINEL}")));
+        }
         if info.field("role") != Some("master") {
-            return Err(CallError::NotSent(format!("{host} is a replica, not a primary")));
+            return Err(CallError::NotSent(format!("{host} {IS_REPLICA}")));
         }
         let link = Link { connection, identity: info.identity(), began: Instant::now(), unanswered_since: AtomicU64::new(0) };
         Ok((link, info))
