@@ -15,6 +15,7 @@ mod exact_budget;
 mod export_import;
 mod failover;
 mod hangup;
+mod import_killed;
 mod metrics;
 mod outage;
 mod redis_access;

@@ -9,7 +9,7 @@ mod old;
 mod sentinels;
 mod server;
 
-pub(crate) use client::{command, replicated, try_command};
+pub(crate) use client::{Reply, command, replicated, try_command};
 pub(crate) use cluster::Cluster;
 pub(crate) use old::Old;
 pub(crate) use sentinels::Sentinels;
