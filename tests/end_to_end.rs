@@ -22,6 +22,7 @@ mod redis_access;
 mod redis_servers;
 mod redis_start;
 mod redis_unsuitable;
+mod redis_wait;
 mod refusals;
 mod reload;
 mod sandbox;

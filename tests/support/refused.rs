@@ -36,10 +36,20 @@ pub(crate) async fn refuses(folder: &Path, environment: &[(&str, String)]) -> St
 
 /// The same on a store, in a folder of its own.
 pub(crate) async fn refuses_store(store: &str) -> String {
+    refuses_store_with(store, "SPENDGATE_REDIS_WAIT", "0").await
+}
+
+/// The same with another setting.
+pub(crate) async fn refuses_store_with(store: &str, name: &str, value: &str) -> String {
     let folder = tempfile::tempdir().unwrap();
     let routes = folder.path().join("routes.toml");
     // Nothing is ever sent there.
     std::fs::write(&routes, Routes::at(ports::free()).openai("").text()).unwrap();
-    let environment = [("SPENDGATE_STORE", store.to_owned()), ("SPENDGATE_ROUTES", routes.display().to_string()), ("OPENAI_API_KEY", UPSTREAM_KEY.to_owned())];
+    let environment = [
+        ("SPENDGATE_STORE", store.to_owned()),
+        ("SPENDGATE_ROUTES", routes.display().to_string()),
+        ("OPENAI_API_KEY", UPSTREAM_KEY.to_owned()),
+        (name, value.to_owned()),
+    ];
     refuses(folder.path(), &environment).await
 }

@@ -252,7 +252,9 @@ impl Connections {
         }
         commands.add_command(command.clone());
         if replicas > 0 {
-            commands.cmd("WAIT").arg(replicas).arg(u64::try_from(self.0.options.timeout.as_millis() / 2).unwrap_or(u64::MAX));
+            // Never 0, which would be for ever.
+            let wait = link.patience_with_replicas(self.0.options.timeout / 2).max(Duration::from_millis(1));
+            commands.cmd("WAIT").arg(replicas).arg(u64::try_from(wait.as_millis()).unwrap_or(u64::MAX));
         }
         let answers = link.ask_all(&commands, 0, usize::from(asking) + 1 + usize::from(replicas > 0), deadline).await?;
         let mut answers = answers.into_iter().skip(usize::from(asking));
@@ -261,10 +263,13 @@ impl Connections {
             Some(answer) => answer,
             None => return Err(Failed::Late),
         };
-        match answers.next() {
-            Some(Value::Int(count)) if count < i64::from(replicas) => Err(Failed::Unreplicated),
-            _ => Ok(answer),
+        if replicas == 0 {
+            return Ok(answer);
         }
+        // A wait that is refused is no wait.
+        let enough = matches!(answers.next(), Some(Value::Int(count)) if count >= i64::from(replicas));
+        link.replicated(enough);
+        if enough { Ok(answer) } else { Err(Failed::Unreplicated) }
     }
 
     /// What a failed call means, and what it says of the connection.

@@ -24,6 +24,10 @@ const WRITE_BUFFER: usize = 256 * 1024;
 /// A connection that has answered nothing for so long, though it was asked, is given up.
 const SILENT: Duration = Duration::from_secs(1);
 
+/// While there are too few replicas, they are waited for in full once in so many milliseconds, otherwise only so long.
+const LACKING_EACH: u64 = 1000;
+const LACKING: Duration = Duration::from_millis(2);
+
 /// How to reach servers.
 #[derive(Clone)]
 pub(super) struct Dialer {
@@ -42,6 +46,8 @@ pub(super) struct Link {
     began: Instant,
     /// When something was asked that was not answered since, in milliseconds after `began`; 0: everything is answered.
     unanswered_since: AtomicU64,
+    /// When replicas were last waited for in full, while there are too few of them, in milliseconds after `began`; 0: there are enough.
+    lacking_replicas: AtomicU64,
 }
 
 /// What a server says of itself.
@@ -112,7 +118,8 @@ impl Dialer {
         if info.field("role") != Some("master") {
             return Err(CallError::NotSent(format!("{host} {IS_REPLICA}")));
         }
-        let link = Link { connection, identity: info.identity(), began: Instant::now(), unanswered_since: AtomicU64::new(0) };
+        let link =
+            Link { connection, identity: info.identity(), began: Instant::now(), unanswered_since: AtomicU64::new(0), lacking_replicas: AtomicU64::new(0) };
         Ok((link, info))
     }
 }
@@ -145,7 +152,7 @@ impl Link {
     }
 
     async fn asked<T>(&self, deadline: tokio::time::Instant, answer: impl Future<Output = Result<T, RedisError>>) -> Result<T, Failed> {
-        let now = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX).max(1);
+        let now = self.now();
         let _ = self.unanswered_since.compare_exchange(0, now, Ordering::Relaxed, Ordering::Relaxed);
         match tokio::time::timeout_at(deadline, answer).await {
             Ok(answer) => {
@@ -160,6 +167,29 @@ impl Link {
     pub(super) fn is_silent(&self) -> bool {
         let since = self.unanswered_since.load(Ordering::Relaxed);
         since > 0 && self.began.elapsed() > Duration::from_millis(since) + SILENT
+    }
+
+    /// How long replicas are waited for, `usual` where there were enough the last time. Whatever is asked over this connection waits as long: where there
+    /// are too few, that is rare, so that endings and renewals still reach the server in time.
+    pub(super) fn patience_with_replicas(&self, usual: Duration) -> Duration {
+        let last = self.lacking_replicas.load(Ordering::Relaxed);
+        let now = self.now();
+        let due = now.saturating_sub(last) >= LACKING_EACH;
+        if last == 0 || (due && self.lacking_replicas.compare_exchange(last, now, Ordering::Relaxed, Ordering::Relaxed).is_ok()) { usual } else { LACKING }
+    }
+
+    /// Whether enough replicas had the last change.
+    pub(super) fn replicated(&self, enough: bool) {
+        if enough {
+            self.lacking_replicas.store(0, Ordering::Relaxed);
+        } else {
+            let _ = self.lacking_replicas.compare_exchange(0, self.now(), Ordering::Relaxed, Ordering::Relaxed);
+        }
+    }
+
+    /// Milliseconds since it began, never 0.
+    fn now(&self) -> u64 {
+        u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX).max(1)
     }
 
     /// Asks the server again who it is: a replication id changes in its life.
