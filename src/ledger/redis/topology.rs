@@ -4,14 +4,14 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use redis::aio::MultiplexedConnection;
-use redis::{Cmd, FromRedisValue, Value};
+use redis::Value;
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 
 use super::address::{Host, RedisAddress, Topology};
 use super::link::Dialer;
 use super::remedies::{SENTINEL, UNKNOWN_NAME};
+use super::scouts::Scouts;
 use super::script::CallError;
 use super::server::Server;
 use super::slots::{SlotMap, slot};
@@ -190,64 +190,42 @@ impl Shared {
     }
 }
 
-/// Asks all Sentinels again and again; what most of those that answer say is followed. The server itself has to confirm that it is a primary before
-/// anything is asked of it.
+/// Asks all Sentinels again and again; what most of those that answer say is followed. Another primary than the one that is known has to be named by most
+/// of all there are: a few that are cut off together with an old primary must not lead back to it. The server itself has to confirm that it is a primary
+/// before anything is asked of it.
 async fn follow_sentinels(shared: Arc<Shared>, dialer: Dialer, hosts: Vec<Host>, master: String, timeout: Duration) {
-    let mut connections: HashMap<Host, MultiplexedConnection> = HashMap::new();
+    let mut question = redis::cmd("SENTINEL");
+    question.arg("get-master-addr-by-name").arg(&master);
+    let mut scouts = Scouts::new(dialer, question, timeout);
+    let hosts: BTreeSet<Host> = hosts.into_iter().collect();
     loop {
         let mut votes: HashMap<Host, usize> = HashMap::new();
-        for host in &hosts {
-            let answer = ask_sentinel(&dialer, &mut connections, host, &master, timeout).await;
-            if let Some(primary) = shared.heard(host, answer.map_err(|why| format!("{SENTINEL}{why}"))) {
-                *votes.entry(primary).or_default() += 1;
+        for (host, answer) in scouts.ask::<Option<(String, u16)>>(&hosts).await {
+            let named = answer.and_then(|answer| answer.ok_or_else(|| format!("{host} {UNKNOWN_NAME} {master:?}")));
+            if let Some((name, port)) = shared.heard(&host, named.map_err(|why| format!("{SENTINEL}{why}"))) {
+                *votes.entry(Host { name, port }).or_default() += 1;
             }
         }
-        let answers: usize = votes.values().sum();
-        if let Some((primary, _)) = votes.into_iter().find(|(_, count)| 2 * count > answers) {
+        let all = if shared.known().primary.is_some() { hosts.len() } else { votes.values().sum() };
+        if let Some((primary, _)) = votes.into_iter().find(|(_, count)| 2 * count > all) {
             shared.set_primary(primary);
         }
         shared.pause(ASK_SENTINELS).await;
     }
 }
 
-async fn ask_sentinel(
-    dialer: &Dialer,
-    connections: &mut HashMap<Host, MultiplexedConnection>,
-    sentinel: &Host,
-    master: &str,
-    timeout: Duration,
-) -> Result<Host, String> {
-    if !connections.contains_key(sentinel) {
-        connections.insert(sentinel.clone(), dialer.connect(sentinel).await.map_err(|error| error.reason().to_owned())?);
-    }
-    let Some(connection) = connections.get_mut(sentinel) else { return Err(format!("{sentinel}: no connection")) };
-    let mut question = redis::cmd("SENTINEL");
-    question.arg("get-master-addr-by-name").arg(master);
-    let answer = asked::<Option<(String, u16)>>(sentinel, connection, &question, timeout).await;
-    if answer.is_err() {
-        connections.remove(sentinel);
-    }
-    let (name, port) = answer?.ok_or_else(|| format!("{sentinel} {UNKNOWN_NAME} {master:?}"))?;
-    Ok(Host { name, port })
-}
-
-async fn asked<T: FromRedisValue>(host: &Host, connection: &mut MultiplexedConnection, question: &Cmd, timeout: Duration) -> Result<T, String> {
-    match tokio::time::timeout(timeout, question.query_async(connection)).await {
-        Ok(answer) => answer.map_err(|error| format!("{host}: {error}")),
-        Err(_) => Err(format!("{host}: no answer within {} ms", timeout.as_millis())),
-    }
-}
-
 /// Asks all of the Cluster's servers for the map of slots, again and again; the map that most of those that answer have is followed: one that is cut off
 /// may have an old one.
 async fn follow_cluster(shared: Arc<Shared>, seeds: Vec<Host>, timeout: Duration) {
-    let mut connections: HashMap<Host, MultiplexedConnection> = HashMap::new();
+    let mut question = redis::cmd("CLUSTER");
+    question.arg("SLOTS");
+    let mut scouts = Scouts::new(shared.dialer.clone(), question, timeout);
     loop {
         let hosts: BTreeSet<Host> = shared.known().servers.keys().cloned().chain(seeds.iter().cloned()).collect();
         let mut votes: Vec<(SlotMap, usize)> = Vec::new();
-        for host in &hosts {
-            let answer = ask_for_slots(&shared.dialer, &mut connections, host, timeout).await;
-            let Some(slots) = shared.heard(host, answer) else { continue };
+        for (host, answer) in scouts.ask::<Value>(&hosts).await {
+            let map = answer.and_then(|answer| SlotMap::read(&answer, &host).ok_or_else(|| format!("{host} knows of no slots")));
+            let Some(slots) = shared.heard(&host, map) else { continue };
             match votes.iter_mut().find(|(known, _)| *known == slots) {
                 Some((_, count)) => *count += 1,
                 None => votes.push((slots, 1)),
@@ -258,18 +236,4 @@ async fn follow_cluster(shared: Arc<Shared>, seeds: Vec<Host>, timeout: Duration
         }
         shared.pause(ASK_CLUSTER).await;
     }
-}
-
-async fn ask_for_slots(dialer: &Dialer, connections: &mut HashMap<Host, MultiplexedConnection>, host: &Host, timeout: Duration) -> Result<SlotMap, String> {
-    if !connections.contains_key(host) {
-        connections.insert(host.clone(), dialer.connect(host).await.map_err(|error| error.reason().to_owned())?);
-    }
-    let Some(connection) = connections.get_mut(host) else { return Err(format!("{host}: no connection")) };
-    let mut question = redis::cmd("CLUSTER");
-    question.arg("SLOTS");
-    let answer = asked::<Value>(host, connection, &question, timeout).await;
-    if answer.is_err() {
-        connections.remove(host);
-    }
-    SlotMap::read(&answer?, host).ok_or_else(|| format!("{host} knows of no slots"))
 }
