@@ -10,6 +10,7 @@ mod anthropic;
 mod check;
 mod clamp;
 mod crash;
+mod cut_off;
 mod drain;
 mod exact_budget;
 mod export_import;

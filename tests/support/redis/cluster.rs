@@ -134,6 +134,7 @@ impl Cluster {
         match how {
             Failover::Kill => self.nodes[old].kill9(),
             Failover::Freeze => self.nodes[old].freeze(),
+            Failover::Cut => panic!("servers of a Cluster have no fronts"),
             Failover::Ask => {
                 let replica = self.replica_of(old).await;
                 self.nodes[replica].command(&["CLUSTER", "FAILOVER", "TAKEOVER"]).await;
@@ -148,7 +149,7 @@ impl Cluster {
         match how {
             Failover::Kill => self.nodes[old].launch().await,
             Failover::Freeze => self.nodes[old].thaw(),
-            Failover::Ask => {}
+            Failover::Ask | Failover::Cut => {}
         }
         self.healthy().await;
     }
