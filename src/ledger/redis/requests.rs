@@ -50,6 +50,12 @@ pub(super) async fn admit(core: Arc<Core>, settler: Arc<Settler>, facts: Arc<Tok
         AdmitReply::Granted { admitted, held } => {
             if held {
                 core.began(Running { hold: hold(admitted.amount, decided.on_token, decided.on_account), slot });
+                // The answer may have taken so long that another server took over meanwhile, and was vouched for without this hold. Whoever takes over from
+                // now on is told of it.
+                if core.connections().identity(&account).ok().as_deref() != Some(identity.as_str()) {
+                    hand_over(&core, request.hold, Ending::Void(request.hold, request.lease), None);
+                    return Err(LedgerError::Unavailable("its server changed while it answered".to_owned()));
+                }
             }
             Ok(Admission::Granted(Grant::new(settler, facts, request.hold, held.then_some(request.lease), admitted)))
         }

@@ -195,9 +195,18 @@ fn gateways_agree_on_a_server_after_a_failover_and_do_not_wait_for_the_dead() {
     desk.wait(60);
     assert_eq!((desk.sweep("e", "gateway-1"), desk.figures()), (Answer::Failover, (Some(93), 16, 7)));
     assert_eq!((desk.sweep("d", "gateway-1"), desk.figures()), (Answer::Done(false), (Some(77), 0, 23)));
+    // However long nobody could be heard: those that worked when it began are waited for.
+    desk.sweep("d", "gateway-2");
+    desk.wait(3_600);
+    assert_eq!(desk.sweep("f", "gateway-1"), Answer::Failover);
+    assert_eq!((desk.adopt("f", "gateway-1"), desk.adopt("f", "gateway-2")), (Adoption::Waiting(QUARANTINE), Adoption::Adopted));
+    desk.sweep("f", "gateway-1");
+    desk.wait(11);
+    desk.sweep("f", "gateway-1");
+    assert_eq!(desk.adopt("g", "gateway-1"), Adoption::Adopted, "the second has been silent for eleven seconds of work");
     // Silent for a day: forgotten.
     desk.wait(86_401);
-    desk.sweep("d", "gateway-1");
+    desk.sweep("g", "gateway-1");
     assert_eq!(desk.ask::<Vec<String>>("ZRANGE", "gateways", &["0", "-1"]), ["gateway-1", ""]);
     desk.end();
 }
