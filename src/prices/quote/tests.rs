@@ -1,6 +1,8 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::prices::ImageKind;
+use crate::prices::images::{ImagePrice, ImageWord};
 use crate::prices::rates::{Price, PriceList};
 
 const ROUTE: QuoteLimits = QuoteLimits { min_output: 16, default_max_output: None, clamp: true };
@@ -63,6 +65,35 @@ fn the_dearest_of_what_may_be_billed_counts() {
     assert_eq!(both.want.nanos(), 14_000);
     let other = rates(&[("input_mtok", "5")]);
     assert_eq!(quote(&[&flex, &other], &ModelLimits::default(), &ask(1, Some(1)), &ROUTE), Err(PriceError::Unpriced(Unit::Output)));
+}
+
+#[test]
+fn images_are_quoted_by_their_kind_at_the_dearest_it_may_be() {
+    let images = |pairs: &[(&str, u128)]| {
+        let mut list = PriceList::default();
+        list.add_images(pairs.iter().map(|(size, cents)| ImagePrice { size: ImageWord::new(size), quality: None, rate: cents * 10_000_000 * ATOMS_PER_NANO }));
+        list.resolve()
+    };
+    let (usual, later) = (images(&[("256x256", 1), ("1024x1024", 3)]), images(&[("256x256", 2), ("1024x1024", 2)]));
+    let want = |candidates: &[&Rates], size| {
+        let input = Usage::default().with_images(5, ImageKind::new(size, Some("hd")));
+        quote(candidates, &ModelLimits::default(), &Bound { input, ..Bound::default() }, &ROUTE).map(|quote| nanos(&quote))
+    };
+    assert_eq!(want(&[&usual], Some("256x256")), Ok((50_000_000, 50_000_000)));
+    assert_eq!(want(&[&usual], None), Ok((150_000_000, 150_000_000)));
+    assert_eq!(want(&[&usual, &later], Some("256x256")), Ok((100_000_000, 100_000_000)));
+    assert_eq!(want(&[&usual], Some("512x512")), Err(PriceError::Unpriced(Unit::Images)));
+    assert_eq!(want(&[&usual, &rates(&[("input_mtok", "1")])], None), Err(PriceError::Unpriced(Unit::Images)));
+    // A route's own price by the piece, and no price at all.
+    assert_eq!(want(&[&rates(&[("images", "0.04")])], Some("512x512")), Ok((200_000_000, 200_000_000)));
+    assert_eq!(want(&[&Rates::free()], Some("512x512")), Ok((0, 0)));
+}
+
+#[test]
+fn search_units_are_quoted() {
+    let rerank = rates(&[("search_units_kcount", "2")]);
+    let bound = Bound { input: Usage::default().with(Unit::SearchUnits, 3), ..Bound::default() };
+    assert_eq!(quote(&[&rerank], &ModelLimits::default(), &bound, &ROUTE).map(|quote| nanos(&quote)), Ok((6_000_000, 6_000_000)));
 }
 
 #[test]
