@@ -160,6 +160,11 @@ impl PriceList {
         self.images.extend(prices);
     }
 
+    /// True where nothing but images has a price.
+    pub(super) fn has_images_alone(&self) -> bool {
+        self.prices.iter().all(Option::is_none) && !self.images.is_empty()
+    }
+
     /// The prices of images.
     pub(super) fn images(&self) -> &[ImagePrice] {
         &self.images

@@ -63,6 +63,8 @@ fn model(provider: &str, id: &str, fields: &Members<'_>) -> Result<ListedModel, 
     if !terms.iter().any(|terms| terms.variant == EntryVariant::Default) {
         return Err("has no price for the usual case".to_owned());
     }
+    let published = items(prices).unwrap_or_default().iter().filter_map(|entry| members(entry)).all(|entry| entry.contains_key("prices"));
+    let terms = in_order(terms, published)?;
     let limits = ModelLimits { context: fields.get("context_window").and_then(|window| count(window)), input: None, output: None };
     let (mut aliases, mut rules) = (Vec::new(), Vec::new());
     if let Some(own) = fields.get("match") {
@@ -70,6 +72,31 @@ fn model(provider: &str, id: &str, fields: &Members<'_>) -> Result<ListedModel, 
     }
     aliases.retain(|alias| alias != id);
     Ok(ListedModel { provider: provider.to_owned(), id: id.to_owned(), aliases, rules, limits, terms, notes })
+}
+
+/// Prices of some hours go before those of the whole day, whatever the date, while in a price book the newest date wins: they are repeated for each date.
+/// In the published list the last price that applies wins, so that it must be in the order of time.
+fn in_order(terms: Vec<Terms>, published: bool) -> Result<Vec<Terms>, String> {
+    let mut ordered = terms.clone();
+    for (at, own) in terms.iter().enumerate() {
+        for whole_day in terms.iter().filter(|other| other.variant == own.variant && other.hours.is_none()) {
+            let is_before = terms.iter().take(at).any(|before| std::ptr::eq(before, whole_day));
+            match own.hours {
+                None if published && is_before && whole_day.from > own.from => return Err("has prices that are not in the order of time".to_owned()),
+                Some(_) if published && !is_before && whole_day.from <= own.from => return Err("has prices that are not in the order of time".to_owned()),
+                Some(hours) if whole_day.from > own.from && (is_before || !published) => {
+                    let repeated = Terms { from: whole_day.from, ..own.clone() };
+                    let same_time =
+                        |other: &Terms| other.variant == own.variant && other.from == whole_day.from && other.hours.is_some_and(|other| other.overlaps(hours));
+                    if !ordered.iter().any(same_time) {
+                        ordered.push(repeated);
+                    }
+                }
+                _ => {}
+            }
+        }
+    }
+    Ok(ordered)
 }
 
 /// What is left out for a reason: one entry, or the model with it.

@@ -47,7 +47,7 @@ pub(super) struct LeftOut {
 pub(super) struct Gatherer {
     prices: BTreeMap<&'static str, Gathered>,
     images: Vec<ImagePrice>,
-    rounded: Vec<String>,
+    notes: Vec<String>,
 }
 
 /// The amounts of one key.
@@ -90,7 +90,7 @@ impl Gatherer {
         let decimal = amount(value)?;
         let scaled = decimal.times(times).map_err(|error| format!("{} {error}", value.get()))?;
         if scaled.rounded {
-            self.rounded.push(format!("{key} rounded up to {}", scaled.text));
+            self.notes.push(format!("{key} rounded up to {}", scaled.text));
         }
         price_key.rate(&scaled.text).map_err(|_| format!("{} is more than a price can be", value.get()))
     }
@@ -98,6 +98,11 @@ impl Gatherer {
     /// True where a key has an amount that is not zero.
     pub(super) fn costs(&self, key: &str) -> bool {
         self.prices.get(key).is_some_and(|gathered| gathered.base.is_some_and(|base| base > 0))
+    }
+
+    /// True where a key that begins so has an amount that is not zero.
+    pub(super) fn gives(&self, beginning: &str) -> bool {
+        self.prices.keys().any(|key| key.starts_with(beginning) && self.costs(key))
     }
 
     /// True where nothing at all was added.
@@ -110,8 +115,22 @@ impl Gatherer {
         self.prices.remove(key);
     }
 
+    /// Where only some kinds of output have a price, any other output has the dearest of them: a part of it may be text.
+    fn fill_output(&mut self) {
+        if self.prices.contains_key("output_mtok") {
+            return;
+        }
+        let outputs = self.prices.iter().filter(|(key, _)| key.starts_with("output_")).map(|(_, gathered)| gathered);
+        let dearest = outputs.flat_map(|gathered| gathered.base.iter().chain(gathered.tiers.values())).max().copied();
+        if let Some(dearest) = dearest {
+            self.prices.insert("output_mtok", Gathered { base: Some(dearest), tiers: BTreeMap::new() });
+            self.notes.push("output_mtok is the dearest other output's".to_owned());
+        }
+    }
+
     /// The terms of that case, and what is worth knowing about them.
-    pub(super) fn finish(self, variant: EntryVariant) -> Result<(Terms, Vec<String>), String> {
+    pub(super) fn finish(mut self, variant: EntryVariant) -> Result<(Terms, Vec<String>), String> {
+        self.fill_output();
         let mut list = PriceList::default();
         for (key, gathered) in self.prices {
             let price_key = PriceKey::from_name(key).ok_or_else(|| format!("{key} is no price"))?;
@@ -125,6 +144,6 @@ impl Gatherer {
         if let Some(what) = list.missing() {
             return Err(what.split(':').next().unwrap_or(what).to_owned());
         }
-        Ok((Terms { variant, ..Terms::usual(list) }, self.rounded))
+        Ok((Terms { variant, ..Terms::usual(list) }, self.notes))
     }
 }

@@ -222,8 +222,8 @@ fn model(provider: &str, id: &str, fields: &Members<'_>) -> Result<ListedModel, 
         otherwise(usual, &mode, fields, &unknown)?;
     }
     // A list of embeddings and the like says of output that it costs nothing: there is none.
-    if !usual.costs("output_mtok") && !["chat", "completion", "responses"].contains(&mode.as_str()) {
-        usual.remove("output_mtok");
+    if !usual.gives("output_") && !["chat", "completion", "responses"].contains(&mode.as_str()) {
+        cases.values_mut().for_each(|gatherer| gatherer.remove("output_mtok"));
     }
     let mut terms: Vec<Terms> = Vec::new();
     for (case, gatherer) in cases {

@@ -15,7 +15,7 @@ use super::{List, ListedModel};
 use crate::diagnostic::Diagnostic;
 use crate::prices::file::{FileModel, LIMIT_KEYS, Worth};
 use crate::prices::terms::{Terms, costs_nothing};
-use crate::prices::{ModelLimits, PriceBook};
+use crate::prices::{ModelLimits, PriceBook, Unit};
 
 /// A price book with a list merged into it.
 #[derive(Debug)]
@@ -98,6 +98,9 @@ impl Merging<'_> {
             Worth::Terms(terms) => terms,
             Worth::Free | Worth::Unpriced(_) | Worth::Wrong => &[],
         };
+        if before.iter().any(|terms| terms.list.get(Unit::Input).is_some()) && listed.terms.iter().all(|terms| terms.list.has_images_alone()) {
+            return Change::LeftOut("is billed by the token here, and by the image on the list".to_owned());
+        }
         let after = merged_terms(before, &listed.terms, self.dated, self.now);
         let mut differences = Differences::between(before, &after, &listed.terms, self.now);
         match &own.worth {
@@ -173,6 +176,9 @@ impl Merging<'_> {
                 (Some(changed), _) | (None, Worth::Terms(changed)) => changed,
                 _ => &[],
             };
+            if taker.worth == Worth::Free && costs_nothing(&listed.terms) {
+                return Change::Same;
+            }
             if plan::says_the_same(own, &listed.terms, self.dated, self.now) {
                 return Change::Same;
             }

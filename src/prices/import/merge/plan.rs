@@ -4,6 +4,7 @@ use jiff::Timestamp;
 
 use super::Change;
 use crate::prices::Unit;
+use crate::prices::images::ImagePrice;
 use crate::prices::keys::PriceKey;
 use crate::prices::model::Hours;
 use crate::prices::rates::{Price, PriceList};
@@ -48,9 +49,15 @@ fn laid_over(own: &PriceList, listed: &PriceList) -> PriceList {
             list.add(unit, price.clone());
         }
     }
-    let images = if listed.images().is_empty() { own.images() } else { listed.images() };
+    let images = if listed.images().is_empty() || near(own.images(), listed.images()) { own.images() } else { listed.images() };
     list.add_images(images.iter().copied());
     list
+}
+
+/// True where both price the same images within a hundredth: a list that prices by the pixel rounds.
+fn near(own: &[ImagePrice], listed: &[ImagePrice]) -> bool {
+    let same = |one: &ImagePrice, other: &ImagePrice| (one.size, one.quality) == (other.size, other.quality) && one.rate.abs_diff(other.rate) <= one.rate / 100;
+    own.len() == listed.len() && listed.iter().all(|listed| own.iter().any(|own| same(own, listed)))
 }
 
 /// True where laying the list's terms over these changes nothing.
@@ -73,39 +80,20 @@ impl Differences {
         let mut differences = Self::default();
         for terms in after {
             let old = before.iter().find(|old| old.same_case(terms)).map(|old| &old.list);
-            for unit in Unit::ALL {
-                differences.price(terms, unit, old.and_then(|old| old.get(unit)), terms.list.get(unit));
-            }
+            let mut changes: Vec<String> =
+                Unit::ALL.into_iter().filter_map(|unit| price_change(unit, old.and_then(|old| old.get(unit)), terms.list.get(unit)?)).collect();
             let images = |list: &PriceList| list.images().to_vec();
             if old.map(images).unwrap_or_default() != images(&terms.list) {
-                differences.changes.push(format!("{}{} prices of images", prefix(terms), terms.list.images().len()));
+                changes.push(format!("{} prices of images", terms.list.images().len()));
+            }
+            if !changes.is_empty() {
+                differences.changes.push(format!("{}{}", prefix(terms), changes.join(", ")));
             }
         }
         if !differences.changes.is_empty() {
             differences.keeps(before, listed, now);
         }
         differences
-    }
-
-    fn price(&mut self, terms: &Terms, unit: Unit, old: Option<&Price>, new: Option<&Price>) {
-        let (Some(new), Some((key, price_key))) = (new, PriceKey::of_unit(unit)) else { return };
-        if old == Some(new) {
-            return;
-        }
-        let shown = |price: &Price| {
-            let tiers = price.tiers.iter().map(|(above, rate)| format!(", {} above {above}", price_key.amount(*rate)));
-            let tiers: String = tiers.collect();
-            if tiers.is_empty() { price_key.amount(price.base) } else { format!("({}{tiers})", price_key.amount(price.base)) }
-        };
-        let prefix = prefix(terms);
-        self.changes.push(match old {
-            None => format!("{prefix}{key} {}", shown(new)),
-            Some(old) => {
-                let far = old.base.min(new.base) > 0 && old.base.max(new.base) > old.base.min(new.base).saturating_mul(FAR);
-                let mark = if far { " (more than tenfold)" } else { "" };
-                format!("{prefix}{key} {} -> {}{mark}", shown(old), shown(new))
-            }
-        });
     }
 
     /// What stays of the prices in force, since the list does not give it.
@@ -139,7 +127,7 @@ impl Differences {
     }
 
     fn words(self, notes: &[String]) -> String {
-        let mut words = self.changes.join(", ");
+        let mut words = self.changes.join("; ");
         if !self.kept.is_empty() {
             words.push_str(&format!("; as before: {}", self.kept.join(", ")));
         }
@@ -148,6 +136,23 @@ impl Differences {
         }
         words
     }
+}
+
+/// How the price of a unit changed, in words.
+fn price_change(unit: Unit, old: Option<&Price>, new: &Price) -> Option<String> {
+    let (key, price_key) = PriceKey::of_unit(unit).filter(|_| old != Some(new))?;
+    let shown = |price: &Price| {
+        let tiers: String = price.tiers.iter().map(|(above, rate)| format!(", {} above {above}", price_key.amount(*rate))).collect();
+        if tiers.is_empty() { price_key.amount(price.base) } else { format!("({}{tiers})", price_key.amount(price.base)) }
+    };
+    Some(match old {
+        None => format!("{key} {}", shown(new)),
+        Some(old) => {
+            let far = old.base.min(new.base) > 0 && old.base.max(new.base) > old.base.min(new.base).saturating_mul(FAR);
+            let mark = if far { " (more than tenfold)" } else { "" };
+            format!("{key} {} -> {}{mark}", shown(old), shown(new))
+        }
+    })
 }
 
 fn prefix(terms: &Terms) -> String {
