@@ -17,6 +17,7 @@ mod failover;
 mod hangup;
 mod metrics;
 mod outage;
+mod prices;
 mod redis_servers;
 mod redis_start;
 mod refusals;
