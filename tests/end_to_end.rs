@@ -19,6 +19,7 @@ mod hangup;
 mod import_killed;
 mod metrics;
 mod outage;
+mod prices;
 mod redis_access;
 mod redis_servers;
 mod redis_start;

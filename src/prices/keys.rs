@@ -23,7 +23,7 @@ const MILLIS_PER_HOUR: u128 = 3_600_000;
 ///
 /// Two pairs price one unit, and the dearer of the two counts, since the usage does not tell which one it was: `audio_hours` and `input_audio_hours`
 /// (the same wherever a list gives both), and plain and annotated documents.
-const KEYS: [(&str, Unit, u128); 22] = [
+const KEYS: [(&str, Unit, u128); 24] = [
     ("requests_kcount", Unit::Requests, THOUSAND),
     ("input_mtok", Unit::Input, MILLION),
     ("cache_read_mtok", Unit::CacheRead, MILLION),
@@ -46,6 +46,8 @@ const KEYS: [(&str, Unit, u128); 22] = [
     ("input_mchars", Unit::Characters, MILLION),
     ("input_document_kpages", Unit::Pages, THOUSAND),
     ("input_annotated_document_kpages", Unit::Pages, THOUSAND),
+    ("search_units_kcount", Unit::SearchUnits, THOUSAND),
+    ("images", Unit::Images, 1),
 ];
 
 /// A key that prices a unit.
@@ -82,6 +84,30 @@ impl PriceKey {
     /// The key of that name.
     pub(super) fn from_name(name: &str) -> Option<Self> {
         KEYS.into_iter().find(|(key, ..)| *key == name).map(|(_, unit, per)| Self { unit, per })
+    }
+
+    /// The name of a key, where there is one of that name.
+    pub(super) fn name_of(name: &str) -> Option<&'static str> {
+        KEYS.into_iter().find(|(key, ..)| *key == name).map(|(key, ..)| key)
+    }
+
+    /// The key of a unit, and its name. Of two keys the first.
+    pub(super) fn of_unit(unit: Unit) -> Option<(&'static str, Self)> {
+        KEYS.into_iter().find(|(_, own, _)| *own == unit).map(|(key, unit, per)| (key, Self { unit, per }))
+    }
+
+    /// How many units the amount stands for.
+    pub(super) const fn per(self) -> u128 {
+        self.per
+    }
+
+    /// The amount that [`PriceKey::rate`] makes so many atoms of, without zeros at its end.
+    pub(super) fn amount(self, rate: u128) -> String {
+        // At most 1e6 * 9e24: what `rate` multiplied is divided by the same.
+        let whole = rate.saturating_mul(self.per);
+        let fraction = whole % ATOMS_PER_USD / (ATOMS_PER_USD / 10_u128.pow(MOST_FRACTION));
+        let text = format!("{}.{fraction:012}", whole / ATOMS_PER_USD);
+        text.trim_end_matches('0').trim_end_matches('.').to_owned()
     }
 
     /// Atoms for one unit, exactly.
@@ -132,5 +158,16 @@ mod tests {
             assert_eq!(rate("input_mtok", bad), Err(AmountError::Malformed), "{bad}");
         }
         assert_eq!(rate("input_mtok", "-1"), Err(AmountError::Negative));
+    }
+
+    #[test]
+    fn atoms_become_the_amount_again() {
+        for unit in Unit::ALL {
+            let (_, key) = PriceKey::of_unit(unit).unwrap();
+            for amount in ["0", "1", "10", "0.000000000001", "999999.999999999999", "2.5", "100000", "0.111"] {
+                assert_eq!(key.amount(key.rate(amount).unwrap()), amount, "{}", unit.name());
+            }
+            assert_eq!(key.amount(key.rate("007.500").unwrap()), "7.5");
+        }
     }
 }
