@@ -93,7 +93,7 @@ class Silence:
         with connection:
             connection.recv(65536)
             self.arrived.release()
-            self.release.wait(PATIENCE)
+            self.release.wait(10 * PATIENCE)
             connection.sendall(b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 2\r\nconnection: close\r\n\r\n{}")
 
     def stop(self):
@@ -109,6 +109,7 @@ class Gateway:
         provider, listen, ops = free_port(), free_port(), free_port()
         self.silence = Silence()
         self.url = f"http://127.0.0.1:{listen}"
+        self.ops = f"http://127.0.0.1:{ops}"
         routes = pathlib.Path(self.folder.name) / "routes.toml"
         routes.write_text(f"""
 [upstreams.openai]
@@ -150,7 +151,7 @@ price = {{ per_request = "1.00" }}
             "SPENDGATE_STORE": f"sqlite:{self.folder.name}/spendgate.db", "SPENDGATE_API_KEY": MAIN_KEY, "OPENAI_API_KEY": "sk-simulated",
         })
         eventually("the provider", lambda: self.provider.answers(f"http://127.0.0.1:{provider}/v1/models"))
-        eventually("the gateway", lambda: self.gateway.answers(f"http://127.0.0.1:{ops}/readyz"))
+        eventually("the gateway", lambda: self.gateway.answers(f"{self.ops}/readyz"))
 
     def api(self, method, path, body=None, key=MAIN_KEY):
         """One call of the token API. Amounts stay texts."""
