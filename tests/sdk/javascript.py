@@ -10,22 +10,12 @@ import re
 import shutil
 import subprocess
 import sys
-import threading
 
 import harness
 
 TESTS = pathlib.Path(__file__).parent / "javascript"
 PATIENCE = 300
 NODE = os.environ.get("NODE", "node")
-
-
-def hold_all(gateway, name):
-    """A token whose whole budget a request holds until the gateway stops."""
-    secret = gateway.token(name, balance="1.00", active_balance=True)
-    threading.Thread(target=lambda: gateway.api("POST", "/silent", {}, key=secret), daemon=True).start()
-    if not gateway.silence.arrived.acquire(timeout=harness.PATIENCE):
-        raise AssertionError("waited in vain: the request that holds")
-    return secret
 
 
 def run(folder, gateway):
@@ -38,7 +28,7 @@ def run(folder, gateway):
     command = [NODE, "--test", "--test-concurrency=1", "--test-reporter=spec", "--test-reporter-destination=stdout", "--test-reporter=tap", f"--test-reporter-destination={report}"]
     command += [file.name for file in files if file.name.endswith(".test.mjs")]
     inherited = {name: os.environ[name] for name in ("PATH", "TMPDIR") if name in os.environ}
-    environment = {**inherited, "GATEWAY_URL": gateway.url, "OPS_URL": gateway.ops, "MAIN_KEY": harness.MAIN_KEY, "HELD_SECRET": hold_all(gateway, "js-held")}
+    environment = {**inherited, "GATEWAY_URL": gateway.url, "OPS_URL": gateway.ops, "MAIN_KEY": harness.MAIN_KEY, "HELD_SECRET": gateway.hold_all("js-held")}
     subprocess.run(command, cwd=folder, env=environment, stdin=subprocess.DEVNULL, timeout=PATIENCE)
     counts = dict(re.findall(r"^# (\w+) (\d+)$", report.read_text(), re.MULTILINE))
     return int(counts["pass"]), int(counts["tests"]) - int(counts["pass"])
