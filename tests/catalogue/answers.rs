@@ -35,10 +35,10 @@ pub(super) fn attempts() -> Vec<Attempt> {
     let mut attempts = Vec::new();
     for (ask, path, body) in ASKS {
         for (name, script, expect) in LIES {
-            // Only OpenAI's stand-in reports usage in an error, and embeddings have no output to be absurd about.
-            let told = !script.contains("error-usage") || path.contains("chat");
-            let absurd = *path == "/v1/embeddings" && ["usage=negative", "usage=absurd", "usage=comment"].contains(script);
-            if told && !absurd {
+            // The stand-in reports usage in errors about chats alone, and the usage of embeddings is there or not.
+            let reports = !script.contains("error-usage") || path.contains("chat");
+            let plain = *path == "/v1/embeddings" && script.contains("usage=") && !script.contains("none");
+            if reports && !plain {
                 attempts.push(Attempt::post(format!("{ask}: {name}"), path, body, *expect).told(script));
             }
         }

@@ -19,6 +19,8 @@ pub(super) struct Attempt {
     pub(super) bytes: Vec<u8>,
     pub(super) leaves: Leaves,
     pub(super) expect: Expect,
+    /// Whether it is tried again with less money than it cost.
+    pub(super) again: bool,
 }
 
 /// Whose secret is presented.
@@ -65,7 +67,7 @@ impl Attempt {
     pub(super) fn of(name: impl Into<String>, line: &str, headers: &str, body: impl AsRef<[u8]>, expect: Expect) -> Self {
         let mut bytes = format!("{line} HTTP/1.1\r\nHost: gateway\r\nUser-Agent: {NAME}\r\nConnection: close\r\n{headers}\r\n").into_bytes();
         bytes.extend_from_slice(body.as_ref());
-        Self { name: name.into(), script: GREEDY.to_owned(), token: Token::Budget, bytes, leaves: Leaves::AtTheEnd, expect }
+        Self { name: name.into(), script: GREEDY.to_owned(), token: Token::Budget, bytes, leaves: Leaves::AtTheEnd, expect, again: true }
     }
 
     /// A POST of JSON with the secret where it belongs.
@@ -93,6 +95,12 @@ impl Attempt {
 
     pub(super) fn in_the_sandbox(mut self) -> Self {
         self.token = Token::Sandbox;
+        self
+    }
+
+    /// Is not tried again: more may be billed than what was asked for can cost.
+    pub(super) fn once(mut self) -> Self {
+        self.again = false;
         self
     }
 

@@ -59,7 +59,11 @@ const STREAMS: &[Row] = &[
     ("a stream with options of null", r#""max_tokens":20,"stream":true,"stream_options":null"#, Exact),
     ("a stream with a list of options", r#""max_tokens":20,"stream":true,"stream_options":[]"#, Refused(400)),
     ("a stream whose usage is text", r#""max_tokens":20,"stream":true,"stream_options":{"include_usage":"no"}"#, Refused(400)),
-    ("a stream that asks for its usage and declines it", r#""max_tokens":20,"stream":true,"stream_options":{"include_usage":true,"include_usage":false}"#, Refused(400)),
+    (
+        "a stream that asks for its usage and declines it",
+        r#""max_tokens":20,"stream":true,"stream_options":{"include_usage":true,"include_usage":false}"#,
+        Refused(400),
+    ),
     ("a stream that declines its usage under an escaped name", r#""max_tokens":20,"stream":true,"stream_options":{"include\u005fusage":false}"#, Exact),
     ("options of a stream without a stream", r#""max_tokens":20,"stream_options":{"include_usage":false}"#, Exact),
 ];
@@ -127,7 +131,12 @@ const CONTENTS: &[(&str, &str, &str, Expect)] = &[
     ("an image at an address of bare text", r#"[{"type":"image_url","image_url":"https://127.0.0.1:9/large.png"}]"#, "prompt=48250", Exact),
     ("an image of a few bytes that is large", r#"[{"type":"image_url","image_url":{"url":"data:image/png;base64,iVBORw0KGgo="}}]"#, "prompt=48250", Exact),
     ("a coarse image", r#"[{"type":"image_url","image_url":{"url":"data:image/png;base64,iVBORw0KGgo=","detail":"low"}}]"#, "prompt=2900", Exact),
-    ("an image that only looks coarse", r#"[{"type":"image_url","image_url":{"url":"data:image/png;base64,iVBORw0KGgo=","detail":"LOW"}}]"#, "prompt=48250", Exact),
+    (
+        "an image that only looks coarse",
+        r#"[{"type":"image_url","image_url":{"url":"data:image/png;base64,iVBORw0KGgo=","detail":"LOW"}}]"#,
+        "prompt=48250",
+        Exact,
+    ),
     ("an image that is coarse and fine", r#"[{"type":"image_url","image_url":{"url":"https://x/y.png","detail":"low","detail":"high"}}]"#, "", Refused(400)),
     ("an image of the provider's disk", r#"[{"type":"image_url","image_url":{"url":"file:///etc/passwd"}}]"#, "", Refused(400)),
     ("an image by its id", r#"[{"type":"image_url","image_url":{"file_id":"file-1"}}]"#, "", Refused(400)),
@@ -179,13 +188,15 @@ pub(super) fn attempts() -> Vec<Attempt> {
     }
     let image = r#"{"type":"image_url","image_url":{"url":"https://127.0.0.1:9/large.png"}}"#;
     attempts.push(Attempt::post("chat: two images", CHAT, body(&format!("[{image},{image}]"), r#""max_tokens":20"#), Exact).told("prompt=96450"));
-    for (name, tier, served) in [
-        ("a cheap tier that is served at the usual one", "flex", "default"),
-        ("a cheap tier", "flex", "flex"),
-        ("a dear tier that is served at the usual one", "priority", "default"),
-    ] {
+    let tiered = |name: &str, tier: &str, served: &str| {
         let body = format!(r#"{{"model":"gpt-5-mini","max_completion_tokens":50,"service_tier":"{tier}","messages":[{{"role":"user","content":"hi"}}]}}"#);
-        attempts.push(Attempt::post(format!("chat: {name}"), CHAT, body, Exact).told(&format!("tier={served}")));
-    }
+        Attempt::post(format!("chat: {name}"), CHAT, body, Exact).told(&format!("tier={served}"))
+    };
+    attempts.push(tiered("a cheap tier that is served at the usual one", "flex", "default"));
+    attempts.push(tiered("a cheap tier", "flex", "flex"));
+    attempts.push(tiered("a dear tier that is served at the usual one", "priority", "default"));
+    attempts.push(tiered("whatever tier there is", "auto", "default"));
+    // What the operator has chosen in the provider's settings, no client can: it is charged, and the hold was made for the usual tier.
+    attempts.push(tiered("whatever tier there is, and the operator's project has a dear one", "auto", "priority").once());
     attempts
 }

@@ -39,7 +39,12 @@ const FIELDS: &[Row] = &[
     ("old results taken out", r#""max_tokens":10,"context_management":{"edits":[{"type":"clear_tool_uses_20250919"}]}"#, "", Exact),
     ("a field that nobody knows", r#""max_tokens":10,"turbo":true"#, "", Refused(400)),
     ("the cache for all, for an hour", r#""max_tokens":10,"cache_control":{"type":"ephemeral","ttl":"1h"}"#, "", Exact),
-    ("a system prompt in the cache", r#""max_tokens":10,"system":[{"type":"text","text":"Be brief, and be kind.","cache_control":{"type":"ephemeral"}}]"#, "", Exact),
+    (
+        "a system prompt in the cache",
+        r#""max_tokens":10,"system":[{"type":"text","text":"Be brief, and be kind.","cache_control":{"type":"ephemeral"}}]"#,
+        "",
+        Exact,
+    ),
     (
         "a system prompt in the cache, for an hour",
         r#""max_tokens":10,"system":[{"type":"text","text":"Be brief, and be kind.","cache_control":{"type":"ephemeral","ttl":"1h"}}]"#,
@@ -62,7 +67,12 @@ const FIELDS: &[Row] = &[
     ("searches of null", r#""max_tokens":10,"tools":[{"type":"web_search_20250305","name":"web_search","max_uses":null}]"#, "searches=5 prompt=1199000", Exact),
     ("a million searches", r#""max_tokens":10,"tools":[{"type":"web_search_20250305","name":"web_search","max_uses":1000000}]"#, "", Refused(400)),
     ("a negative number of searches", r#""max_tokens":10,"tools":[{"type":"web_search_20250305","name":"web_search","max_uses":-1}]"#, "", Refused(400)),
-    ("searches that run code", r#""max_tokens":10,"tools":[{"type":"web_search_20260209","name":"web_search","max_uses":1}]"#, "searches=1 prompt=1999000", Exact),
+    (
+        "searches that run code",
+        r#""max_tokens":10,"tools":[{"type":"web_search_20260209","name":"web_search","max_uses":1}]"#,
+        "searches=1 prompt=1999000",
+        Exact,
+    ),
     ("pages that are read", r#""max_tokens":10,"tools":[{"type":"web_fetch_20250910","name":"web_fetch","max_uses":2}]"#, "prompt=599000", Exact),
     ("a search for tools", r#""max_tokens":10,"tools":[{"type":"tool_search_tool_regex_20251119","name":"tool_search_tool_regex"}]"#, "prompt=1999000", Exact),
 ];
@@ -72,10 +82,25 @@ const CONTENTS: &[Row] = &[
     ("a file by its id", r#"[{"type":"document","source":{"type":"file","file_id":"file_1"}}]"#, "", Refused(400)),
     ("an image by its id", r#"[{"type":"image","source":{"type":"file","file_id":"file_1"}}]"#, "", Refused(400)),
     ("an image at an address", r#"[{"type":"image","source":{"type":"url","url":"https://127.0.0.1:9/large.png"}}]"#, "prompt=4900", Exact),
-    ("an image of a few bytes that is large", r#"[{"type":"image","source":{"type":"base64","media_type":"image/png","data":"iVBORw0KGgo="}}]"#, "prompt=4900", Exact),
+    (
+        "an image of a few bytes that is large",
+        r#"[{"type":"image","source":{"type":"base64","media_type":"image/png","data":"iVBORw0KGgo="}}]"#,
+        "prompt=4900",
+        Exact,
+    ),
     ("a document at an address", r#"[{"type":"document","source":{"type":"url","url":"https://127.0.0.1:9/long.pdf"}}]"#, "prompt=199900", Exact),
-    ("a document of a few bytes that is long", r#"[{"type":"document","source":{"type":"base64","media_type":"application/pdf","data":"JVBERi0="}}]"#, "prompt=199900", Exact),
-    ("a document in the cache, for an hour", r#"[{"type":"document","source":{"type":"url","url":"https://127.0.0.1:9/long.pdf"},"cache_control":{"type":"ephemeral","ttl":"1h"}}]"#, "prompt=199900", Exact),
+    (
+        "a document of a few bytes that is long",
+        r#"[{"type":"document","source":{"type":"base64","media_type":"application/pdf","data":"JVBERi0="}}]"#,
+        "prompt=199900",
+        Exact,
+    ),
+    (
+        "a document in the cache, for an hour",
+        r#"[{"type":"document","source":{"type":"url","url":"https://127.0.0.1:9/long.pdf"},"cache_control":{"type":"ephemeral","ttl":"1h"}}]"#,
+        "prompt=199900",
+        Exact,
+    ),
     ("a film", r#"[{"type":"video","source":{"type":"url","url":"https://127.0.0.1:9/film.mp4"}}]"#, "", Refused(400)),
     ("a source of a type that nobody knows", r#"[{"type":"image","source":{"type":"s3","url":"s3://bucket/large.png"}}]"#, "", Refused(400)),
     ("data of another kind", r#"[{"type":"image","source":{"type":"base64","media_type":"video/mp4","data":"AAAA"}}]"#, "", Refused(400)),
@@ -85,9 +110,24 @@ const CONTENTS: &[Row] = &[
     ("a block whose type comes twice", r#"[{"type":"text","type":"document","text":"hi"}]"#, "", Refused(400)),
     ("text in the cache", r#"[{"type":"text","text":"a text that is written","cache_control":{"type":"ephemeral"}}]"#, "", Exact),
     ("text in the cache, for an hour", r#"[{"type":"text","text":"a text that is written","cache_control":{"type":"ephemeral","ttl":"1h"}}]"#, "", Exact),
-    ("a document with citations", r#"[{"type":"document","source":{"type":"text","media_type":"text/plain","data":"A. B. C. D."},"citations":{"enabled":true}}]"#, "prompt=900", Exact),
-    ("an image in the result of a tool", r#"[{"type":"tool_result","tool_use_id":"t","content":[{"type":"image","source":{"type":"url","url":"https://x/y.png"}}]}]"#, "prompt=4900", Exact),
-    ("a document in the result of a tool", r#"[{"type":"tool_result","tool_use_id":"t","content":[{"type":"document","source":{"type":"url","url":"https://x/y.pdf"}}]}]"#, "prompt=199900", Exact),
+    (
+        "a document with citations",
+        r#"[{"type":"document","source":{"type":"text","media_type":"text/plain","data":"A. B. C. D."},"citations":{"enabled":true}}]"#,
+        "prompt=900",
+        Exact,
+    ),
+    (
+        "an image in the result of a tool",
+        r#"[{"type":"tool_result","tool_use_id":"t","content":[{"type":"image","source":{"type":"url","url":"https://x/y.png"}}]}]"#,
+        "prompt=4900",
+        Exact,
+    ),
+    (
+        "a document in the result of a tool",
+        r#"[{"type":"tool_result","tool_use_id":"t","content":[{"type":"document","source":{"type":"url","url":"https://x/y.pdf"}}]}]"#,
+        "prompt=199900",
+        Exact,
+    ),
 ];
 
 fn body(content: &str, members: &str) -> String {
@@ -109,7 +149,10 @@ pub(super) fn attempts() -> Vec<Attempt> {
     for (name, body) in [
         ("a long system prompt", body(r#""hi""#, &format!(r#""max_tokens":10,"system":"{long}""#))),
         ("a long tool", body(r#""hi""#, &format!(r#""max_tokens":10,"tools":[{{"name":"f","description":"{long}","input_schema":{{"type":"object"}}}}]"#))),
-        ("a long schema", body(r#""hi""#, &format!(r#""max_tokens":10,"output_config":{{"format":{{"type":"json_schema","schema":{{"description":"{long}"}}}}}}"#))),
+        (
+            "a long schema",
+            body(r#""hi""#, &format!(r#""max_tokens":10,"output_config":{{"format":{{"type":"json_schema","schema":{{"description":"{long}"}}}}}}"#)),
+        ),
     ] {
         attempts.push(Attempt::post(format!("messages: {name}"), PATH, body, Exact));
     }

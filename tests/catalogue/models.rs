@@ -18,7 +18,7 @@ const CHATS: &[(&str, &str, Expect)] = &[
     ("with a version", r#""gpt-4o-mini@latest""#, Refused(403)),
     ("that is free at a router", r#""gpt-4o-mini:free""#, Refused(403)),
     ("that searches the web", r#""gpt-4o-mini:online""#, Refused(403)),
-    ("that is dearer but begins alike", r#""gpt-4o-mini-realtime-preview""#, Refused(403)),
+    ("that begins alike", r#""gpt-4o-mini-2099-01-01""#, Refused(403)),
     ("that nobody knows", r#""gpt-404""#, Refused(403)),
     ("that is somebody's own", r#""ft:gpt-404:me::1""#, Refused(403)),
     ("of another provider", r#""claude-haiku-4-5""#, Refused(403)),
@@ -49,7 +49,12 @@ pub(super) fn attempts() -> Vec<Attempt> {
             attempts.push(Attempt::post(format!("model of a {api} {name}"), path, body, *expect));
         }
     }
-    attempts.push(Attempt::post(format!("model of a chat of {} letters", 300), CHAT, format!(r#"{{"model":"{}","messages":[]}}"#, "m".repeat(300)), Refused(400)));
+    attempts.push(Attempt::post(
+        format!("model of a chat of {} letters", 300),
+        CHAT,
+        format!(r#"{{"model":"{}","messages":[]}}"#, "m".repeat(300)),
+        Refused(400),
+    ));
     attempts.push(Attempt::post("no model", CHAT, r#"{"messages":[{"role":"user","content":"hi"}]}"#, Refused(400)));
     attempts
 }

@@ -77,7 +77,7 @@ const HEADERS: &[(&str, &str)] = &[
     ("a sandbox without its token", "Spendgate-Sandbox: true\r\n"),
     ("a part of the answer", "Range: bytes=0-1\r\nIf-None-Match: *\r\n"),
     ("a compressed answer", "Accept-Encoding: gzip, br, zstd\r\n"),
-    ("a connection that names headers", "Connection: close, authorization, user-agent\r\n"),
+    ("a connection that names headers", "Connection: close, authorization, content-length, accept\r\n"),
     ("a cookie", "Cookie: session=1\r\n"),
     ("a beta of the API", "OpenAI-Beta: responses=v1, assistants=v2\r\n"),
     ("trailers", "TE: trailers\r\nTrailer: x-cost\r\n"),
@@ -146,7 +146,12 @@ pub(super) fn attempts() -> Vec<Attempt> {
         ("a folded header", format!("Content-Length: {length}\r\nX: 1\r\n 2\r\n"), BODY, Turned),
         ("an upgrade", format!("Content-Length: {length}\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABk\r\n"), BODY, Turned),
         ("chunks", "Transfer-Encoding: chunked\r\n".to_owned(), &chunked, Exact),
-        ("chunks with trailers", "Transfer-Encoding: chunked\r\n".to_owned(), &chunked.replace("0\r\n\r\n", "0\r\nContent-Length: 5\r\nAuthorization: x\r\n\r\n"), Exact),
+        (
+            "chunks with trailers",
+            "Transfer-Encoding: chunked\r\n".to_owned(),
+            &chunked.replace("0\r\n\r\n", "0\r\nContent-Length: 5\r\nAuthorization: x\r\n\r\n"),
+            Exact,
+        ),
     ] {
         attempts.push(framed(&format!("framing: {name}"), &headers, body, expect));
     }
@@ -183,7 +188,9 @@ pub(super) fn attempts() -> Vec<Attempt> {
         let headers = format!("Authorization: Bearer {SECRET}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n", body.len());
         attempts.push(Attempt::of(format!("token: {name}"), line, &headers, body, Turned));
     }
-    for (name, headers) in [("asks as usual", ""), ("says that it is live", "Spendgate-Sandbox: false\r\n"), ("asks for many tokens", "Spendgate-Simulate: tokens=500\r\n")] {
+    for (name, headers) in
+        [("asks as usual", ""), ("says that it is live", "Spendgate-Sandbox: false\r\n"), ("asks for many tokens", "Spendgate-Simulate: tokens=500\r\n")]
+    {
         attempts.push(Attempt::with_headers(format!("sandbox: {name}"), CHAT, headers, BODY, Simulated).in_the_sandbox());
     }
     attempts

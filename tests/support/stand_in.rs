@@ -185,7 +185,12 @@ impl StandIn {
 
     /// All rows whose body contains a text.
     pub(crate) fn rows_with(&self, text: &str) -> Vec<Row> {
-        self.rows().into_iter().filter(|row| row.body.windows(text.len()).any(|window| window == text.as_bytes())).collect()
+        self.rows_that(|row| row.body.windows(text.len()).any(|window| window == text.as_bytes()))
+    }
+
+    /// All rows of this kind.
+    pub(crate) fn rows_that(&self, wanted: impl Fn(&Row) -> bool) -> Vec<Row> {
+        self.shared.rows.lock().unwrap().iter().filter(|row| wanted(row)).cloned().collect()
     }
 }
 
