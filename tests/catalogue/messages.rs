@@ -148,6 +148,19 @@ pub(super) fn attempts() -> Vec<Attempt> {
     let long = "word ".repeat(400);
     for (name, body) in [
         ("a long system prompt", body(r#""hi""#, &format!(r#""max_tokens":10,"system":"{long}""#))),
+        (
+            "a long text in the cache, for an hour that is escaped",
+            body(&format!(r#"[{{"type":"text","text":"{long}","cache_control":{{"type":"ephemeral","ttl":"\u0031h"}}}}]"#), r#""max_tokens":10"#),
+        ),
+        (
+            "a long tool in the cache, for an hour that is escaped",
+            body(
+                r#""hi""#,
+                &format!(
+                    r#""max_tokens":10,"tools":[{{"name":"f","description":"{long}{long}","input_schema":{{"type":"object"}},"cache_control":{{"type":"ephemeral","ttl":"\u0031h"}}}}]"#
+                ),
+            ),
+        ),
         ("a long tool", body(r#""hi""#, &format!(r#""max_tokens":10,"tools":[{{"name":"f","description":"{long}","input_schema":{{"type":"object"}}}}]"#))),
         (
             "a long schema",
