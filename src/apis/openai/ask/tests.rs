@@ -5,6 +5,10 @@ use serde_json::{Value, json};
 use super::*;
 use crate::apis::AskErrorKind;
 
+fn read(shape: Shape, body: &[u8]) -> Result<Ask, AskError> {
+    read_as(shape, body, None)
+}
+
 fn chat(body: &str) -> Result<Ask, AskError> {
     read(Shape::Chat, body.as_bytes())
 }
