@@ -255,7 +255,8 @@ impl TokenPrice {
             clamp: route.clamp && ask.clampable(),
         };
         let asked_tier = ask.service_tier.clone();
-        let context = if let RateSource::Book(model) = &source { model.limits.context } else { None };
+        // No prompt is longer than what the model takes at all, nor than what it takes as input.
+        let context = if let RateSource::Book(model) = &source { model.limits.context.into_iter().chain(model.limits.input).min() } else { None };
         let bound = ask.bound.with_window(context).map_err(|error| unpriceable(&ask.model, &error))?;
         let quote = match &source {
             RateSource::Route(rates) => prices::quote(&[rates], &prices::ModelLimits::default(), &bound, &limits),
