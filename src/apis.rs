@@ -21,6 +21,7 @@ mod openai;
 mod pass_meter;
 mod read;
 mod refusal;
+mod seal;
 mod splice;
 mod sse;
 mod tokens;
@@ -28,12 +29,13 @@ mod whole;
 
 pub use models::ModelList;
 pub use refusal::{BudgetBody, Refusal, RefusalKind};
+pub use seal::{KeptId, Seal};
 
 use splice::Edits;
 pub use tokens::Served;
 
 /// Every API that a route can speak: a new one is a folder here and a line in this table.
-pub const ALL: [&'static dyn Api; 3] = [&openai::OpenAi, &anthropic::Anthropic, &http::Http];
+pub const ALL: [&'static dyn Api; 4] = [&openai::OpenAi, &openai::Azure, &anthropic::Anthropic, &http::Http];
 
 /// A request as an operation sees it.
 #[derive(Clone, Copy, Debug)]
@@ -80,6 +82,24 @@ pub trait Operation: Send + Sync + 'static {
 
     /// Reads the body of the provider's answer to `ask`: events where it is `streamed`.
     fn meter(&self, ask: &Ask, streamed: bool) -> Box<dyn Meter>;
+
+    /// The same, where what the answer tells the ids of stays at the provider: each gets the seal of the token that asked.
+    fn meter_sealed(&self, ask: &Ask, streamed: bool, _seal: &Seal) -> Box<dyn Meter> {
+        self.meter(ask, streamed)
+    }
+
+    /// As [`Operation::ask`], where the operator says what model the name in the request stands for.
+    ///
+    /// # Errors
+    /// As [`Operation::ask`].
+    fn ask_as(&self, request: &RequestView<'_>, model: &str) -> Result<Ask, AskError> {
+        self.ask(request).map(|ask| Ask { model: model.to_owned(), ..ask })
+    }
+
+    /// The ids of what is kept at the provider that the request names: see [`Seal`].
+    fn kept_ids(&self, _request: &RequestView<'_>) -> Vec<KeptId> {
+        Vec::new()
+    }
 
     /// The answer that a sandbox token gets, by the faults that change what it says; `models` are the ids that a list shows.
     /// [`simulate`] sees to the rest.
@@ -254,6 +274,11 @@ pub trait Api: std::fmt::Debug + Send + Sync + 'static {
     /// True where operations are known and stand below a mount. False where any call is taken, at the price of the route.
     fn has_operations(&self) -> bool {
         true
+    }
+
+    /// Whose prices apply where the upstream's own provider has none for a model.
+    fn other_providers(&self) -> &'static [&'static str] {
+        &[]
     }
 
     /// Whether the headers say that the client speaks this API: they decide where a path belongs to several.

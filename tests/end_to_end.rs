@@ -7,6 +7,7 @@
 mod support;
 
 mod anthropic;
+mod catalogue;
 mod check;
 mod clamp;
 mod crash;

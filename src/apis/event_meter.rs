@@ -54,6 +54,8 @@ pub(super) enum Verdict {
     Cut(Range<usize>),
     /// It is the last one: it is kept back with all that follows until the charge is durable.
     Last,
+    /// It passes, or is the last one, with these texts put into its data, each before the byte at that offset, in rising order.
+    Insert { texts: Vec<(usize, String)>, last: bool },
 }
 
 /// The meter.
@@ -83,6 +85,7 @@ enum Ruling {
     Drop,
     Replace(Bytes),
     Last,
+    ReplaceLast(Bytes),
 }
 
 // === impl EventMeter ===
@@ -119,6 +122,13 @@ impl<R: EventReader> EventMeter<R> {
                 // An event of its own, on one line.
                 EventData::Lines(lines) => [&b"data: "[..], &without(lines, &cut), b"\n\n"].concat().into(),
             }),
+            Verdict::Insert { texts, last } => {
+                let event = match &found {
+                    EventData::Line(range) => with(event, range.start, &texts),
+                    EventData::Lines(lines) => [&b"data: "[..], &with(lines, 0, &texts), b"\n\n"].concat().into(),
+                };
+                if last { Ruling::ReplaceLast(event) } else { Ruling::Replace(event) }
+            }
         }
     }
 
@@ -139,7 +149,12 @@ impl<R: EventReader> EventMeter<R> {
         self.dropped = matches!(ruling, Ruling::Drop);
         push_slice(&end, 0..end.len(), &mut self.unpassed);
         match ruling {
-            Ruling::Last => {
+            Ruling::ReplaceLast(event) if !flowing => {
+                self.done = true;
+                self.unpassed.clear();
+                self.held.push(event);
+            }
+            Ruling::Last | Ruling::ReplaceLast(_) => {
                 self.done = true;
                 self.held.append(&mut self.unpassed);
             }
@@ -207,6 +222,10 @@ impl<R: EventReader> Meter for EventMeter<R> {
                         self.done = true;
                         self.held.push(chunk.slice(at..end));
                     }
+                    Ruling::ReplaceLast(event) => {
+                        self.done = true;
+                        self.held.push(event);
+                    }
                 }
             }
             at = end;
@@ -266,6 +285,20 @@ fn without(bytes: &[u8], cut: &Range<usize>) -> Bytes {
     rest.extend_from_slice(bytes.get(..cut.start).unwrap_or_default());
     rest.extend_from_slice(bytes.get(cut.end..).unwrap_or_default());
     Bytes::from(rest)
+}
+
+/// The bytes with texts put in, whose offsets count from `start`.
+fn with(bytes: &[u8], start: usize, texts: &[(usize, String)]) -> Bytes {
+    let mut whole = Vec::with_capacity(bytes.len() + texts.iter().map(|(_, text)| text.len()).sum::<usize>());
+    let mut at = 0;
+    for (offset, text) in texts {
+        let next = start + offset;
+        whole.extend_from_slice(bytes.get(at..next).unwrap_or_default());
+        whole.extend_from_slice(text.as_bytes());
+        at = next;
+    }
+    whole.extend_from_slice(bytes.get(at..).unwrap_or_default());
+    Bytes::from(whole)
 }
 
 fn push_slice(chunk: &Bytes, range: Range<usize>, into: &mut Vec<Bytes>) {

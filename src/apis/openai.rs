@@ -1,6 +1,7 @@
-//! The OpenAI API, as OpenAI and the many providers that speak it: chat completions, completions, embeddings and the list of models.
+//! The OpenAI API, as OpenAI and the many providers that speak it: responses, chat completions, completions, embeddings, moderations and the list of
+//! models; and the same as Azure serves it.
 //!
-//! One file a concern: `fields` says which members of a request cost, `ask` and `content` bound them, `images` bounds pictures,
+//! `responses` is a folder of its own and `azure` has the other paths. Else one file a concern: `fields` says which members of a request cost, `ask` and `content` bound them, `images` bounds pictures,
 //! `meter_stream` and `meter_whole` read answers, `usage` maps what they report, `simulate` makes answers up, `refuse` shapes errors,
 //! `headers` lists what passes.
 
@@ -17,6 +18,7 @@ use crate::sandbox::{Faults, Problem, Simulated};
 
 mod answer;
 mod ask;
+mod azure;
 mod content;
 mod fields;
 mod headers;
@@ -24,9 +26,11 @@ mod images;
 mod meter_stream;
 mod meter_whole;
 mod refuse;
+mod responses;
 mod simulate;
 mod usage;
 
+pub(super) use azure::Azure;
 pub(super) use refuse::body as refusal_body;
 pub(super) use simulate::problem_body;
 
@@ -53,13 +57,15 @@ const CHAT: Metered = Metered { name: "chat.completions", feature: "text__chat",
 /// Its `max_tokens` is 16 where it is not set (OpenAI's API reference, "Completions").
 const COMPLETIONS: Metered = Metered { name: "completions", feature: "text__generation", shape: Shape::Completion, default_output: Some(16) };
 const EMBEDDINGS: Metered = Metered { name: "embeddings", feature: "text__embeddings", shape: Shape::Embedding, default_output: None };
+/// OpenAI's are free, those of others may not be: the price book tells.
+const MODERATIONS: Metered = Metered { name: "moderations", feature: "text__moderation", shape: Shape::Moderation, default_output: None };
 const MODEL_LIST: Models = Models { name: "models.list" };
 const MODEL: Models = Models { name: "models.retrieve" };
 
 /// What else the API has, by the first step of the path.
-const NOT_YET: [(&str, &str); 21] = [
-    ("responses", "the Responses API"),
-    ("conversations", "the Conversations API"),
+const NOT_YET: [(&str, &str); 20] = [
+    ("responses", "this part of the Responses API"),
+    ("conversations", "the Conversations API, whose contents all tokens of a provider's key share"),
     ("files", "files"),
     ("uploads", "uploads"),
     ("batches", "batches"),
@@ -70,7 +76,6 @@ const NOT_YET: [(&str, &str); 21] = [
     ("images", "image generation"),
     ("videos", "video generation"),
     ("audio", "speech and transcription"),
-    ("moderations", "moderations"),
     ("assistants", "assistants"),
     ("threads", "threads"),
     ("evals", "evals"),
@@ -91,9 +96,10 @@ impl Api for OpenAi {
             "chat/completions" => (&CHAT, Method::POST),
             "completions" => (&COMPLETIONS, Method::POST),
             "embeddings" => (&EMBEDDINGS, Method::POST),
+            "moderations" => (&MODERATIONS, Method::POST),
             "models" => (&MODEL_LIST, Method::GET),
             _ if model_in_path(path).is_some() => (&MODEL, Method::GET),
-            _ => return Err(no_operation(path)),
+            _ => return responses::operation(method, path).unwrap_or_else(|| Err(no_operation(path))),
         };
         if *method == wants {
             return Ok(operation);
@@ -104,11 +110,11 @@ impl Api for OpenAi {
     fn upstream_path(&self, base: &str, request: &RequestView<'_>, _path: &str) -> String {
         // Operators write the base with or without the version, as SDKs do.
         let version = if base.ends_with("/v1") { "" } else { "/v1" };
-        format!("{base}{version}/{}", request.path)
+        format!("{base}{version}/{}", responses::upstream_path(request.path))
     }
 
     fn passes_query(&self, parameter: &str) -> bool {
-        parameter == "api-version"
+        parameter == "api-version" || responses::passes_query(parameter)
     }
 
     fn put_key(&self, headers: &mut HeaderMap, key: &HeaderValue) {
@@ -146,7 +152,11 @@ impl Operation for Metered {
     }
 
     fn ask(&self, request: &RequestView<'_>) -> Result<Ask, AskError> {
-        ask::read(self.shape, request.body)
+        ask::read_as(self.shape, request.body, azure::deployment(request.path))
+    }
+
+    fn ask_as(&self, request: &RequestView<'_>, model: &str) -> Result<Ask, AskError> {
+        ask::read_as(self.shape, request.body, Some(model))
     }
 
     fn meter(&self, ask: &Ask, streamed: bool) -> Box<dyn Meter> {
@@ -162,6 +172,7 @@ impl Operation for Metered {
             Shape::Chat => simulate::chat::answer(request.body, faults),
             Shape::Completion => simulate::completions::answer(request.body, faults),
             Shape::Embedding => simulate::embeddings::answer(request.body, faults),
+            Shape::Moderation => simulate::moderations::answer(request.body),
         }
     }
 
@@ -185,7 +196,7 @@ impl Operation for Models {
 
     /// The model is that of the path, so that the caller can be told that it may not use it.
     fn ask(&self, request: &RequestView<'_>) -> Result<Ask, AskError> {
-        Ok(Ask::free(model_in_path(request.path).unwrap_or_default().to_owned()))
+        Ok(Ask::free(model_in_path(azure::operation_path(request.path)).unwrap_or_default().to_owned()))
     }
 
     fn meter(&self, _ask: &Ask, _streamed: bool) -> Box<dyn Meter> {
@@ -193,7 +204,7 @@ impl Operation for Models {
     }
 
     fn simulate(&self, request: &RequestView<'_>, _faults: &Faults, models: &mut dyn Iterator<Item = &str>) -> Result<Simulated, Problem> {
-        match model_in_path(request.path) {
+        match model_in_path(azure::operation_path(request.path)) {
             Some(id) => simulate::models::one(id, models),
             None => Ok(simulate::models::list(models)),
         }
@@ -212,7 +223,10 @@ fn no_operation(path: &str) -> NoOperation {
     let message = match NOT_YET.iter().find(|(step, _)| *step == first) {
         Some((_, what)) => format!("'{}' is not available through this gateway yet: it does not meter {what}.", shown(path)),
         None => {
-            format!("'{}' is not an operation that this gateway knows. It has chat/completions, completions, embeddings and models.", shown(path))
+            format!(
+                "'{}' is not an operation that this gateway knows. It has responses, chat/completions, completions, embeddings, moderations and models.",
+                shown(path)
+            )
         }
     };
     NoOperation { message }

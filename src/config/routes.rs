@@ -38,6 +38,8 @@ pub struct Route {
     pub upstream: Arc<Upstream>,
     /// Only these models, where there are any: patterns with `*`.
     pub models: Option<Vec<String>>,
+    /// What models the deployments of this route are, by name. A deployment that is not named here is the model of its own name.
+    pub deployments: BTreeMap<String, String>,
     /// Whether the output limit may be lowered to what the balance buys.
     pub clamp: bool,
     /// What happens to the provider's answer when the client hangs up.
@@ -221,6 +223,12 @@ impl Route {
     #[must_use]
     pub fn takes_model(&self, model: &str) -> bool {
         self.models.as_ref().is_none_or(|patterns| patterns.iter().any(|pattern| glob(pattern, model)))
+    }
+
+    /// The model that a name stands for here.
+    #[must_use]
+    pub fn model_of<'a>(&'a self, name: &'a str) -> &'a str {
+        self.deployments.get(name).map_or(name, String::as_str)
     }
 }
 

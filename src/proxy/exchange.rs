@@ -18,7 +18,7 @@ use hyper::body::Incoming;
 use hyper_util::client::legacy::{Error as ClientError, ResponseFuture};
 use tokio::time::{Instant, Sleep};
 
-use crate::apis::{Ask, Measured, Meter, Operation};
+use crate::apis::{Ask, Measured, Meter, Operation, Seal};
 use crate::config::{OnDisconnect, Route};
 use crate::ledger::{Certainty, ChargeLabel, Grant, LedgerError, SettleTicket, Settled};
 use crate::money::Usd;
@@ -68,6 +68,7 @@ struct Inner {
     meter: Option<Box<dyn Meter>>,
     operation: &'static dyn Operation,
     ask: Ask,
+    seal: Option<Seal>,
     route: Arc<Route>,
     bill: Option<Bill>,
     receipt: Option<Receipt>,
@@ -138,7 +139,7 @@ impl Exchange {
     pub(super) fn new(
         sending: ResponseFuture,
         operation: &'static dyn Operation,
-        ask: Ask,
+        (ask, seal): (Ask, Option<Seal>),
         route: Arc<Route>,
         bill: Bill,
         rolling: Option<Rolling>,
@@ -154,6 +155,7 @@ impl Exchange {
             meter: None,
             operation,
             ask,
+            seal,
             comment: route.stream_cost_comment,
             route,
             bill: Some(bill),
@@ -276,7 +278,10 @@ impl Inner {
         let price = self.bill.as_ref().map(|bill| &bill.price);
         self.meter = Some(match price {
             Some(Price::ReportedJson { pointer, .. }) => crate::apis::http::reported_cost_meter(streamed, pointer),
-            _ => self.operation.meter(&self.ask, streamed),
+            _ => match &self.seal {
+                Some(seal) => self.operation.meter_sealed(&self.ask, streamed, seal),
+                None => self.operation.meter(&self.ask, streamed),
+            },
         });
         self.reported = price.and_then(|price| reported_in_header(price, &head.headers));
         self.unreadable = is_encoded(&head.headers) && !self.failed;

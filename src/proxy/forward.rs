@@ -68,12 +68,12 @@ async fn to_provider(quoted: Quoted, mut grant: Grant, clients: &UpstreamClients
             return respond::refused(*Refused::new(quoted.api, Refusal::upstream_error("The upstream is misconfigured; the gateway's log says how.")), record);
         }
     };
-    let Quoted { api, operation, route, ask, price, label, price_version, snapshot, routes, .. } = quoted;
+    let Quoted { api, operation, route, ask, seal, price, label, price_version, snapshot, routes, .. } = quoted;
     let model_list = operation.model_list();
     record.sent();
     grant.sent();
     let upstream_name = route.upstream.name.clone();
-    let mut exchange = Exchange::new(client.request(request), operation, ask, route, Bill { grant, price, label, price_version }, rolling, record);
+    let mut exchange = Exchange::new(client.request(request), operation, (ask, seal), route, Bill { grant, price, label, price_version }, rolling, record);
     match (exchange.head().await, model_list) {
         (Ok(head), Some(list)) if head.status.is_success() => {
             let keep = |model: &str| usable(&snapshot, &routes, model);

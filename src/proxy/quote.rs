@@ -10,8 +10,8 @@ use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use jiff::Timestamp;
 
-use crate::apis::{Api, Ask, Billing, Operation, Refusal, RequestView, UnseenOutput};
-use crate::config::{Configuration, HoldPolicy, Route, RoutePrice};
+use crate::apis::{Api, Ask, Billing, KeptId, Operation, Refusal, RequestView, Seal, UnseenOutput};
+use crate::config::{Configuration, HoldPolicy, Route, RoutePrice, UpstreamKey};
 use crate::ledger::{ChargeLabel, TokenFacts};
 use crate::money::Usd;
 use crate::prices::{self, Bound, ModelPrice, PriceError, Quote, QuoteLimits, Rates, Usage, Variant};
@@ -47,6 +47,8 @@ pub(super) struct Quoted {
     pub(super) facts: Arc<TokenFacts>,
     pub(super) secret: SecretHash,
     pub(super) kind: Kind,
+    /// Marks what the answer names and the provider keeps as the token's own. None where the upstream has no key to make it with.
+    pub(super) seal: Option<Seal>,
     pub(super) snapshot: Arc<Configuration>,
     /// The routes that speak this API at this path, in order.
     pub(super) routes: Vec<Arc<Route>>,
@@ -110,11 +112,24 @@ pub(super) async fn quote(identified: Identified, max_body: usize) -> Result<Quo
     let refuse = |refusal| Refused::new(api, refusal);
     let body = read(routed.body, &routed.headers, max_body).await.map_err(refuse)?;
     let request = ClientRequest { method: routed.method, path: routed.path, below: routed.below, query: routed.query, headers: routed.headers, body };
-    let ask = routed.operation.ask(&request.view()).map_err(|error| refuse(Refusal::from(error)))?;
+    let mut ask = routed.operation.ask(&request.view()).map_err(|error| refuse(Refusal::from(error)))?;
+    let kept = if facts.kind == TokenKind::Api { routed.operation.kept_ids(&request.view()) } else { Vec::new() };
 
     let by_model = matches!(routed.operation.billing(), Billing::Tokens);
-    let route = if by_model { routed.routes.iter().find(|route| route.takes_model(&ask.model)) } else { routed.routes.first() };
+    let route = if by_model {
+        routed.routes.iter().find(|route| route.takes_model(&ask.model))
+    } else {
+        // What is kept somewhere is asked for there.
+        routed.routes.iter().find(|route| owns(route, &facts, &kept)).or_else(|| routed.routes.first())
+    };
     let route = route.cloned().ok_or_else(|| refuse(Refusal::model_not_allowed(&ask.model)))?;
+    if !owns(&route, &facts, &kept) {
+        return Err(refuse(not_kept(&kept)));
+    }
+    let model = route.model_of(&ask.model).to_owned();
+    if model != ask.model {
+        ask = routed.operation.ask_as(&request.view(), &model).map_err(|error| refuse(Refusal::from(error)))?;
+    }
     let book = &routed.snapshot.prices;
     let provider = &route.upstream.provider;
     // What is told of one model is told only to those who may use it.
@@ -151,7 +166,7 @@ pub(super) async fn quote(identified: Identified, max_body: usize) -> Result<Quo
         (_, _, Some(RoutePrice::Units(rates))) => {
             TokenPrice::new(RateSource::Route(rates.clone()), &ask, routed.operation, &route).map(|price| (Price::Tokens(price), ask.model.clone()))
         }
-        (_, _, None) => book.find(provider, &ask.model).ok_or_else(|| Refusal::model_not_priced(&ask.model)).and_then(|model| {
+        (_, _, None) => price_of(&routed.snapshot, &route, &ask.model).ok_or_else(|| Refusal::model_not_priced(&ask.model)).and_then(|model| {
             let id = model.id.to_string();
             TokenPrice::new(RateSource::Book(model), &ask, routed.operation, &route).map(|price| (Price::Tokens(price), id))
         }),
@@ -174,6 +189,7 @@ pub(super) async fn quote(identified: Identified, max_body: usize) -> Result<Quo
         operation: routed.operation,
         label: ChargeLabel { provider: provider.clone(), model, feature },
         price_version: book.version().to_owned(),
+        seal: seal(&route, &facts),
         route,
         request,
         ask,
@@ -202,7 +218,36 @@ fn first_step(price: &Price, ask: &Ask, route: &Route) -> Option<(Usd, u64)> {
 /// Whether a request for the model would be priced on one of these routes.
 pub(super) fn usable(snapshot: &Configuration, routes: &[Arc<Route>], model: &str) -> bool {
     let route = routes.iter().find(|route| route.takes_model(model));
-    route.is_some_and(|route| route.price.is_some() || snapshot.prices.find(&route.upstream.provider, model).is_some())
+    route.is_some_and(|route| route.price.is_some() || price_of(snapshot, route, route.model_of(model)).is_some())
+}
+
+/// What the price book has for the model: of the upstream's provider, or of those that the API looks to.
+fn price_of(snapshot: &Configuration, route: &Route, model: &str) -> Option<Arc<ModelPrice>> {
+    std::iter::once(route.upstream.provider.as_str())
+        .chain(route.api.other_providers().iter().copied())
+        .find_map(|provider| snapshot.prices.find(provider, model))
+}
+
+/// Marks what the token has made at the route's provider.
+fn seal(route: &Route, facts: &TokenFacts) -> Option<Seal> {
+    let UpstreamKey::Value(key) = &route.upstream.key else { return None };
+    Seal::new(key.as_bytes(), &format!("{} {}", facts.account, facts.id.0))
+}
+
+/// Whether the token has made all of this at the route's provider.
+fn owns(route: &Route, facts: &TokenFacts, kept: &[KeptId]) -> bool {
+    kept.is_empty() || seal(route, facts).is_some_and(|seal| kept.iter().all(|kept| seal.owns(kept)))
+}
+
+/// What is not there, and what another token made, are refused alike.
+fn not_kept(kept: &[KeptId]) -> Refusal {
+    let first = kept.first();
+    let id: String = first.map(|kept| kept.id.chars().take(80).collect()).unwrap_or_default();
+    let message = format!("Nothing by the id '{id}' was made with this token through this gateway, or the provider's key has changed since.");
+    match first.and_then(|kept| kept.param) {
+        Some(param) => Refusal::invalid_request(message).with_param(Some(param.to_owned())),
+        None => Refusal::route_not_found(message),
+    }
 }
 
 // === impl ClientRequest ===
@@ -231,7 +276,8 @@ impl TokenPrice {
             clamp: route.clamp && ask.clampable(),
         };
         let asked_tier = ask.service_tier.clone();
-        let context = if let RateSource::Book(model) = &source { model.limits.context } else { None };
+        // No prompt is longer than what the model takes at all, nor than what it takes as input.
+        let context = if let RateSource::Book(model) = &source { model.limits.context.into_iter().chain(model.limits.input).min() } else { None };
         let bound = ask.bound.with_window(context).map_err(|error| unpriceable(&ask.model, &error))?;
         let quote = match &source {
             RateSource::Route(rates) => prices::quote(&[rates], &prices::ModelLimits::default(), &bound, &limits),

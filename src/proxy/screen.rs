@@ -30,7 +30,7 @@ pub(super) fn screen(request: Request<Incoming>, peer: Peer) -> Result<Screened,
     if head.method == Method::CONNECT || head.headers.contains_key(UPGRADE) {
         return Err(refuse("Connections cannot be upgraded or tunnelled here."));
     }
-    if head.headers.get(CONTENT_ENCODING).is_some_and(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"identity")) {
+    if head.headers.get_all(CONTENT_ENCODING).iter().any(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"identity")) {
         return Err(Refused::new(api, Refusal::unsupported_encoding()));
     }
     let path = head.uri.path();

@@ -98,6 +98,8 @@ fn estimate(price: &TokenPrice, measured: &Measured, admitted: Admitted) -> Char
     let usage = input.with(Unit::Output, output);
     let most = if admitted.budgeted { admitted.amount } else { price.quote.want };
     match price.rates(None).and_then(|rates| rates.cost(&usage).ok()) {
+        // What costs nothing at the most costs nothing.
+        Some(Usd::ZERO) => Charge::Cost { cost: Usd::ZERO, certainty: Certainty::Exact, usage },
         Some(cost) => Charge::Cost { cost: cost.min(most), certainty: Certainty::Estimated, usage },
         None => Charge::Hold,
     }

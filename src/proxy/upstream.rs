@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use bytes::Bytes;
-use http::header::{ACCEPT_ENCODING, AUTHORIZATION, CONNECTION, HeaderName, HeaderValue};
+use http::header::{ACCEPT_ENCODING, AUTHORIZATION, CONNECTION, CONTENT_TYPE, HeaderName, HeaderValue};
 use http::{HeaderMap, Request, Uri};
 use http_body_util::Full;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
@@ -15,6 +15,7 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use rustls::pki_types::CertificateDer;
 
+use crate::apis::Billing;
 use crate::config::{Upstream, UpstreamKey};
 use crate::tls;
 
@@ -72,10 +73,15 @@ pub(super) fn request(quoted: &Quoted, body: Bytes) -> anyhow::Result<Request<Fu
     if let (Some(scheme), Some(authority)) = (&upstream.origin.scheme, &upstream.origin.authority) {
         uri = uri.scheme(scheme.clone()).authority(authority.clone());
     }
+    let mut passed = passed_headers(quoted, headers);
+    if quoted.operation.billing() != Billing::PerRequest && is_object(&body) {
+        // Told of another character set, a provider could find other members in the bytes that were priced.
+        passed.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    }
     let mut request = Request::new(Full::new(body));
     *request.method_mut() = method.clone();
     *request.uri_mut() = uri.path_and_query(target).build().context("the upstream's address and this path make no URL")?;
-    *request.headers_mut() = passed_headers(quoted, headers);
+    *request.headers_mut() = passed;
     quoted.api.complete_headers(request.headers_mut());
     if let UpstreamKey::Value(key) = &upstream.key {
         match &upstream.key_header {
@@ -108,6 +114,11 @@ fn passed_headers(quoted: &Quoted, headers: &HeaderMap) -> HeaderMap {
     // Usage never hides in an encoding.
     passed.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
     passed
+}
+
+/// Whether the body is a JSON object, and so has been read as one.
+fn is_object(body: &[u8]) -> bool {
+    body.trim_ascii_start().first() == Some(&b'{')
 }
 
 /// The query without the client's secret, for the APIs that take one.

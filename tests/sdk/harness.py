@@ -14,6 +14,8 @@ import urllib.request
 BINARY = pathlib.Path(os.environ["SPENDGATE_BINARY"]).resolve()
 MAIN_KEY = "sdk-tests-main-key-0123456789abcdef0123456789"
 PATIENCE = 60
+# How long a request to the silent upstream may wait for its answer.
+HELD = 10 * PATIENCE
 
 
 def free_port():
@@ -93,7 +95,7 @@ class Silence:
         with connection:
             connection.recv(65536)
             self.arrived.release()
-            self.release.wait(PATIENCE)
+            self.release.wait(HELD)
             connection.sendall(b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 2\r\nconnection: close\r\n\r\n{}")
 
     def stop(self):
@@ -109,6 +111,7 @@ class Gateway:
         provider, listen, ops = free_port(), free_port(), free_port()
         self.silence = Silence()
         self.url = f"http://127.0.0.1:{listen}"
+        self.ops = f"http://127.0.0.1:{ops}"
         routes = pathlib.Path(self.folder.name) / "routes.toml"
         routes.write_text(f"""
 [upstreams.openai]
@@ -150,14 +153,14 @@ price = {{ per_request = "1.00" }}
             "SPENDGATE_STORE": f"sqlite:{self.folder.name}/spendgate.db", "SPENDGATE_API_KEY": MAIN_KEY, "OPENAI_API_KEY": "sk-simulated",
         })
         eventually("the provider", lambda: self.provider.answers(f"http://127.0.0.1:{provider}/v1/models"))
-        eventually("the gateway", lambda: self.gateway.answers(f"http://127.0.0.1:{ops}/readyz"))
+        eventually("the gateway", lambda: self.gateway.answers(f"{self.ops}/readyz"))
 
     def api(self, method, path, body=None, key=MAIN_KEY):
         """One call of the token API. Amounts stay texts."""
         request = urllib.request.Request(self.url + path, method=method, data=None if body is None else json.dumps(body).encode())
         request.add_header("Authorization", f"Bearer {key}")
         request.add_header("Content-Type", "application/json")
-        with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
+        with urllib.request.urlopen(request, timeout=HELD if path == "/silent" else PATIENCE) as answer:
             return json.loads(answer.read() or b"null", parse_float=str, parse_int=str)
 
     def token(self, name, **fields):
@@ -170,6 +173,20 @@ price = {{ per_request = "1.00" }}
             token = self.api("GET", "/v2/user/custom_token/me/", key=secret)
             return token if float(token["held"]) == 0 else None
         return eventually("every hold to end", settled)
+
+    def hold_all(self, name):
+        """A token whose whole budget a request holds until the gateway stops."""
+        secret = self.token(name, balance="1.00", active_balance=True)
+        threading.Thread(target=self.api, args=("POST", "/silent", {}, secret), daemon=True).start()
+        if not self.silence.arrived.acquire(timeout=PATIENCE):
+            raise AssertionError("waited in vain: the request that holds")
+        return secret
+
+    def attempts(self, name):
+        """How many requests of a token have ended so far."""
+        with urllib.request.urlopen(f"{self.ops}/metrics", timeout=PATIENCE) as answer:
+            lines = answer.read().decode().splitlines()
+        return sum(int(float(line.rsplit(" ", 1)[1])) for line in lines if line.startswith("spendgate_requests_total{") and f'token="{name}"' in line)
 
     def stop(self):
         self.silence.stop()

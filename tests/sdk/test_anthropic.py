@@ -112,6 +112,20 @@ class Answers:
         self.assertEqual(json.loads(partial), final.content[0].input)
         self.assertEqual(set(final.content[0].input), {"city", "days"})
 
+    def test_the_tool_runner_ends(self):
+        # The newer generation asks the provider to hold the conversation, and goes on by itself when it is refused that.
+        queries = []
+
+        @anthropic.beta_tool
+        def get_weather(city: str, days: int) -> str:
+            """Tells the weather of a city."""
+            queries.append((city, days))
+            return "sunny"
+
+        runner = self.client.beta.messages.tool_runner(model=MODEL, messages=QUESTION, max_tokens=200, tools=[get_weather])
+        self.assertEqual(runner.until_done().content[0].type, "text")
+        self.assertEqual(len(queries), 1)
+
     def test_structured_output(self):
         answer = self.client.messages.parse(model=MODEL, messages=QUESTION, max_tokens=400, output_format=Weather)
         self.assertIsInstance(answer.parsed_output, Weather)

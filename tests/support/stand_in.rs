@@ -84,10 +84,14 @@ struct Entry {
 }
 
 /// Nano-dollars a token: input, input read from the cache, output.
-fn prices(model: &str) -> (i64, i64, i64) {
+fn prices(model: &str, tier: &str) -> (i64, i64, i64) {
     match model {
         "gpt-4o" => (2500, 1250, 10_000),
+        "gpt-4o-mini" if tier == "priority" => (250, 125, 1000),
         "gpt-4o-mini" => (150, 75, 600),
+        "gpt-5-mini" if tier == "flex" => (125, 13, 1000),
+        "gpt-5-mini" if tier == "priority" => (450, 45, 3600),
+        "gpt-5-mini" => (250, 25, 2000),
         "text-embedding-3-small" => (20, 20, 0),
         "gpt-3.5-turbo-instruct" => (1500, 1500, 2000),
         "claude-haiku-4-5" => (1000, 100, 5000),
@@ -100,7 +104,11 @@ fn prices(model: &str) -> (i64, i64, i64) {
 
 impl Consumed {
     fn tokens(model: &str, prompt: i64, cached: i64, completion: i64) -> Self {
-        let (input, cache_read, output) = prices(model);
+        Self::at_tier(model, "default", prompt, cached, completion)
+    }
+
+    fn at_tier(model: &str, tier: &str, prompt: i64, cached: i64, completion: i64) -> Self {
+        let (input, cache_read, output) = prices(model, tier);
         let cost = (prompt - cached) * input + cached * cache_read + completion * output;
         Self { prompt, cached, completion, cost }
     }
@@ -184,7 +192,12 @@ impl StandIn {
 
     /// All rows whose body contains a text.
     pub(crate) fn rows_with(&self, text: &str) -> Vec<Row> {
-        self.rows().into_iter().filter(|row| row.body.windows(text.len()).any(|window| window == text.as_bytes())).collect()
+        self.rows_that(|row| row.body.windows(text.len()).any(|window| window == text.as_bytes()))
+    }
+
+    /// All rows of this kind.
+    pub(crate) fn rows_that(&self, wanted: impl Fn(&Row) -> bool) -> Vec<Row> {
+        self.shared.rows.lock().unwrap().iter().filter(|row| wanted(row)).cloned().collect()
     }
 }
 

@@ -21,7 +21,20 @@ struct ErrorBody<'a> {
     param: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     budget: Option<&'a BudgetBody>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    details: Option<Details>,
 }
+
+/// What Anthropic's SDKs read to go on by themselves.
+#[derive(Serialize)]
+struct Details {
+    error_code: &'static str,
+    unsupported: [&'static str; 1],
+}
+
+/// The tool runner of Anthropic's JavaScript SDK has the provider hold the conversation unless it is told that this cannot be (its
+/// `ThreadState`, `recoversFrom`): then it sends the request again, with the whole conversation and without the field.
+const NO_THREADS: Details = Details { error_code: "thread_unsupported_request", unsupported: ["gateway"] };
 
 /// The JSON body.
 pub(super) fn body(refusal: &Refusal, request_id: Option<&str>) -> Bytes {
@@ -33,6 +46,7 @@ pub(super) fn body(refusal: &Refusal, request_id: Option<&str>) -> Bytes {
             code: refusal.code,
             param: refusal.param.as_deref(),
             budget: refusal.budget.as_ref(),
+            details: (refusal.param.as_deref() == Some("thread")).then_some(NO_THREADS),
         },
         request_id,
     };

@@ -104,6 +104,9 @@ fn refusals_have_the_provider_s_shape() {
         };
         assert_eq!(body["error"]["type"], expected, "{kind:?}");
     }
+    let thread = Refusal { param: Some("thread".to_owned()), ..Refusal::new(RefusalKind::InvalidRequest, "no threads") };
+    let body: Value = serde_json::from_slice(&Anthropic.refusal_body(&thread, None)).unwrap();
+    assert_eq!(body["error"]["details"], serde_json::json!({"error_code": "thread_unsupported_request", "unsupported": ["gateway"]}));
 }
 
 #[test]

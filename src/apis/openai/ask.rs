@@ -60,8 +60,11 @@ struct StreamOptions {
     include_usage: Option<(bool, Range<usize>)>,
 }
 
-/// Reads the body of an operation of that shape.
-pub(super) fn read(shape: Shape, body: &[u8]) -> Result<Ask, AskError> {
+/// The model of a moderation that names none (OpenAI's API reference, "Moderations").
+const MODERATION_MODEL: &str = "omni-moderation-latest";
+
+/// Reads the body of an operation of that shape. Where the model is `named` elsewhere, that is it, whatever the body says.
+pub(super) fn read_as(shape: Shape, body: &[u8], named: Option<&str>) -> Result<Ask, AskError> {
     let mut scan = Scan::default();
     let mut scanner = read::object(body)?;
     let insert_at = scanner.position() + 1;
@@ -71,6 +74,9 @@ pub(super) fn read(shape: Shape, body: &[u8]) -> Result<Ask, AskError> {
         scan.member(shape, scanner, key.as_deref().unwrap_or_default(), start)
     })?;
     scanner.finish()?;
+    if let Some(named) = named {
+        scan.model = Some(named.to_owned());
+    }
     scan.into_ask(shape, insert_at)
 }
 
@@ -124,6 +130,10 @@ impl Scan {
                 self.has_input = true;
                 content::texts(scanner, self, "input")?;
             }
+            Field::ModerationInput => {
+                self.has_input = true;
+                content::moderated(scanner, self)?;
+            }
             Field::Prediction => {
                 let bytes = scanner.value()?.len() as u64;
                 self.prediction_bytes = Some(bytes);
@@ -150,13 +160,14 @@ impl Scan {
     }
 
     fn into_ask(self, shape: Shape, insert_at: usize) -> Result<Ask, AskError> {
-        let Some(model) = self.model.clone() else {
+        let default_model = || (shape == Shape::Moderation).then(|| MODERATION_MODEL.to_owned());
+        let Some(model) = self.model.clone().or_else(default_model) else {
             return Err(AskError::invalid("model", "'model' is missing"));
         };
         if !self.has_input {
             match shape {
                 Shape::Chat => return Err(AskError::invalid("messages", "'messages' is missing")),
-                Shape::Embedding => return Err(AskError::invalid("input", "'input' is missing")),
+                Shape::Embedding | Shape::Moderation => return Err(AskError::invalid("input", "'input' is missing")),
                 // The provider starts from an empty prompt.
                 Shape::Completion => {}
             }
@@ -176,7 +187,7 @@ impl Scan {
             // Rejected predictions are billed as output, beside the limit.
             .with(Unit::Output, self.prediction_bytes.unwrap_or_default().saturating_mul(choices));
         let asked = self.max_completion_tokens.as_ref().and_then(|limit| limit.tokens).or(self.max_tokens.as_ref().and_then(|limit| limit.tokens));
-        let has_output = shape != Shape::Embedding;
+        let has_output = matches!(shape, Shape::Chat | Shape::Completion);
         Ok(Ask {
             bound: Bound { input, output_tokens: asked, has_output, choices, max_searches: u64::from(searches), ..Bound::default() },
             stream: self.stream,
@@ -294,7 +305,7 @@ fn reasons_unseen(model: &str) -> bool {
 }
 
 /// OpenAI's models that search the web once for every answer, asked or not (its guide "Web search", on Chat Completions).
-fn searches_by_itself(model: &str) -> bool {
+pub(super) fn searches_by_itself(model: &str) -> bool {
     model.contains("-search-preview") || model.contains("-search-api")
 }
 

@@ -49,6 +49,15 @@ pub(super) fn messages(scanner: &mut Scanner<'_>, scan: &mut Scan) -> Result<(),
     Ok(())
 }
 
+/// What is moderated: a text, several, or parts with text and images.
+pub(super) fn moderated(scanner: &mut Scanner<'_>, scan: &mut Scan) -> Result<(), AskError> {
+    scanner.kind()?;
+    let start = scanner.position();
+    content(scanner, scan)?;
+    scan.text_bytes = scan.text_bytes.saturating_add((scanner.position() - start) as u64);
+    Ok(())
+}
+
 fn content(scanner: &mut Scanner<'_>, scan: &mut Scan) -> Result<(), AskError> {
     match scanner.kind()? {
         Kind::String | Kind::Null => {

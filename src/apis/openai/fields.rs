@@ -10,6 +10,7 @@ pub(super) enum Field {
     Messages,
     Prompt,
     EmbeddingInput,
+    ModerationInput,
     Stream,
     StreamOptions,
     MaxTokens,
@@ -36,6 +37,7 @@ pub(super) enum Shape {
     Chat,
     Completion,
     Embedding,
+    Moderation,
 }
 
 impl Shape {
@@ -45,6 +47,7 @@ impl Shape {
             Self::Chat => chat(key),
             Self::Completion => completion(key),
             Self::Embedding => embedding(key),
+            Self::Moderation => moderation(key),
         }
     }
 
@@ -104,6 +107,15 @@ fn embedding(key: &str) -> Field {
         "input_type" | "task" => Field::Text,
         "dimensions" | "encoding_format" | "user" | "truncate" | "truncation" | "normalized" | "output_dimension" | "output_dtype" | "metadata"
         | "priority" => Field::Free,
+        _ => Field::Unknown,
+    }
+}
+
+fn moderation(key: &str) -> Field {
+    match key {
+        "model" => Field::Model,
+        "input" => Field::ModerationInput,
+        "user" | "metadata" | "safety_identifier" => Field::Free,
         _ => Field::Unknown,
     }
 }

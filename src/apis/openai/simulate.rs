@@ -9,6 +9,7 @@ pub(super) mod chat;
 pub(super) mod completions;
 pub(super) mod embeddings;
 pub(super) mod models;
+pub(super) mod moderations;
 
 /// An error as OpenAI writes it.
 pub(in crate::apis) fn problem_body(problem: &Problem) -> Bytes {

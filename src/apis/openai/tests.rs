@@ -14,6 +14,7 @@ fn knows_its_operations() {
         (Method::POST, "chat/completions", "chat.completions"),
         (Method::POST, "completions", "completions"),
         (Method::POST, "embeddings", "embeddings"),
+        (Method::POST, "moderations", "moderations"),
         (Method::GET, "models", "models.list"),
         (Method::GET, "models/gpt-4o", "models.retrieve"),
         (Method::GET, "models/ft:gpt-4o:team::id", "models.retrieve"),
@@ -28,7 +29,12 @@ fn knows_its_operations() {
 #[test]
 fn refuses_the_rest_and_says_why() {
     for (path, what) in [
-        ("responses", "Responses"),
+        ("responses/compact", "Responses"),
+        ("conversations/conv_1/items", "share"),
+        ("vector_stores", "vector stores"),
+        ("containers", "containers"),
+        ("fine_tuning/jobs", "fine-tuning"),
+        ("uploads", "uploads"),
         ("files/f/content", "files"),
         ("batches", "batches"),
         ("realtime", "Realtime"),

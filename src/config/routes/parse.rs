@@ -26,6 +26,9 @@ const MIN_OUTPUT: u64 = 16;
 const HOLD_WAIT: Duration = Duration::from_millis(250);
 const LONGEST_HOLD_WAIT: Duration = Duration::from_secs(30);
 
+/// Stands for an address whose variable is not set. Nothing is sent there: the upstream is off, and the name leads nowhere (RFC 2606).
+const NOWHERE: &str = "https://address-is-not-set.invalid";
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RawFile {
@@ -55,6 +58,7 @@ struct RawRoute {
     api: Spanned<String>,
     upstream: Spanned<String>,
     models: Option<Vec<String>>,
+    deployments: Option<Spanned<BTreeMap<String, String>>>,
     clamp: Option<bool>,
     on_disconnect: Option<Spanned<String>>,
     on_uncertain: Option<Spanned<String>>,
@@ -105,11 +109,12 @@ impl Checker<'_> {
 
     fn upstream(&mut self, name: &str, raw: RawUpstream) -> Option<Upstream> {
         let before = self.errors.len();
+        let mut without_address = None;
         let url = match self.environment.expand(raw.url.get_ref()) {
             Expanded::Value(url) => Some(url),
             Expanded::Unset(variable) => {
-                self.fail(&raw.url, format!("${{{variable}}} is not set; set it, or write the address itself"));
-                None
+                without_address = Some(variable);
+                Some(NOWHERE.to_owned())
             }
             Expanded::Malformed => {
                 self.fail(&raw.url, "a \"${\" without a variable's name and \"}\"");
@@ -121,6 +126,7 @@ impl Checker<'_> {
             None => Some(UpstreamKey::None),
             Some(place) => self.key(place),
         };
+        let key = without_address.map_or(key, |variable| Some(UpstreamKey::Unset(variable)));
         let key_header = raw.key_header.as_ref().and_then(|place| {
             let parsed = place.get_ref().parse::<HeaderName>().map_err(|_| format!("{:?} is not a header's name", place.get_ref()));
             self.take(place, parsed)
@@ -221,6 +227,12 @@ impl Checker<'_> {
                 place.get_ref().clone()
             },
         );
+        if let (Some(api), Some(deployments)) = (api, &raw.deployments)
+            && !api.has_operations()
+        {
+            let what = format!("a route with api = \"{}\" knows no models; take `deployments` away", api.name());
+            self.fail(deployments, what);
+        }
         let on_disconnect = self.choice(raw.on_disconnect.as_ref(), [("drain", OnDisconnect::Drain), ("cancel", OnDisconnect::Cancel)]);
         let on_uncertain = self.choice(raw.on_uncertain.as_ref(), [("charge", OnUncertain::Charge), ("void", OnUncertain::Void)]);
         let hold = self.choice(raw.hold.as_ref(), [("rolling", HoldPolicy::Rolling), ("full", HoldPolicy::Full)]);
@@ -237,6 +249,7 @@ impl Checker<'_> {
             api: api?,
             upstream: upstream?,
             models: raw.models,
+            deployments: raw.deployments.map(Spanned::into_inner).unwrap_or_default(),
             clamp: raw.clamp.unwrap_or(true),
             on_disconnect,
             on_uncertain,

@@ -62,6 +62,7 @@ fn the_builtin_routes_take_every_sdk_s_paths() {
     assert_eq!(first("/v1/messages"), Some("anthropic"));
     assert_eq!((first("/v1/chat/completions"), first("/v1/models")), (Some("openai"), Some("openai")));
     assert!(routes.matching("/v1/models").any(|(route, _)| route.api.name() == "anthropic"));
+    assert_eq!((first("/openai/deployments/gpt-4o/chat/completions"), first("/openai/v1/responses")), (Some("azure"), Some("azure")));
 }
 
 #[test]
@@ -70,6 +71,28 @@ fn an_unset_key_turns_the_upstream_off() {
     let off: Vec<Option<&str>> = routes.upstreams().map(|upstream| upstream.off()).collect();
     assert_eq!(off, [None, Some("OPENAI_API_KEY")]);
     assert!(!format!("{routes:?}").contains("sk-"));
+}
+
+#[test]
+fn an_unset_address_turns_the_upstream_off_too() {
+    let text = GOOD.replace("https://api.openai.com", "${SOME_ENDPOINT}");
+    let openai = |environment: &Environment| {
+        let routes = Routes::parse(&text, "routes.toml", environment).unwrap();
+        routes.all()[0].upstream.clone()
+    };
+    let unset = openai(&Environment::of([("OPENAI_API_KEY", "sk-1")]));
+    assert_eq!((unset.off(), unset.origin.authority.as_ref().unwrap().host()), (Some("SOME_ENDPOINT"), "address-is-not-set.invalid"));
+    let set = openai(&Environment::of([("OPENAI_API_KEY", "sk-1"), ("SOME_ENDPOINT", "https://me.openai.azure.com")]));
+    assert_eq!((set.off(), set.origin.authority.as_ref().unwrap().host()), (None, "me.openai.azure.com"));
+}
+
+#[test]
+fn a_deployment_is_the_model_that_the_route_says() {
+    let routes = parse(&GOOD.replace("models = [\"gpt-*\", \"o*-mini\"]", "deployments = { \"my-gpt\" = \"gpt-4o\" }")).unwrap();
+    let route = &routes.all()[0];
+    assert_eq!((route.model_of("my-gpt"), route.model_of("o3")), ("gpt-4o", "o3"));
+    let errors = parse(&GOOD.replace("price = {", "deployments = { x = \"y\" }\nprice = {")).unwrap_err();
+    assert!(errors[0].contains("take `deployments` away"), "{errors:?}");
 }
 
 #[test]

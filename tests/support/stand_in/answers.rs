@@ -15,11 +15,19 @@ use crate::support::money::{CENT, nanos};
 /// Time enough for hyper to write out what it was given, before a connection is broken off.
 const FLUSH: Duration = Duration::from_millis(30);
 
+/// The most that a model says where the request sets no limit.
+const MOST_OUTPUT: i64 = 16_384;
+
 /// What the request asks for.
 struct Wish {
     model: String,
     prompt: i64,
+    /// Of each choice.
     completion: i64,
+    choices: i64,
+    /// Tokens of a predicted output that were rejected, over all choices.
+    rejected: i64,
+    tier: String,
     limited: bool,
     stream: bool,
     include_usage: bool,
@@ -71,22 +79,39 @@ pub(super) fn answer(path: &str, request: &Bytes, script: &Script, entry: &Entry
 impl Wish {
     fn chat(json: &Value, script: &Script) -> Self {
         let messages = json["messages"].as_array().cloned().unwrap_or_default();
-        let prompt: i64 = messages.iter().map(|message| tokens_of(&message["content"]) + 4).sum::<i64>() + 3;
+        let read = |value: &Value| if script.greedy { bytes_of(value) } else { tokens_of(value) };
+        let mut prompt: i64 = messages.iter().map(|message| read(&message["content"]) + 4).sum::<i64>() + 3;
+        if script.greedy {
+            prompt += ["tools", "functions", "response_format", "tool_choice"].iter().map(|member| bytes_of(&json[*member])).sum::<i64>();
+            prompt += messages.iter().map(|message| bytes_of(&message["tool_calls"]) + bytes_of(&message["name"])).sum::<i64>();
+        }
         let limit = json["max_completion_tokens"].as_i64().or(json["max_tokens"].as_i64());
         Self::new(json, script, prompt, limit, false)
     }
 
     fn legacy(json: &Value, script: &Script) -> Self {
         let limit = json["max_tokens"].as_i64().or(Some(16));
-        Self::new(json, script, tokens_of(&json["prompt"]), limit, true)
+        let prompts = json["prompt"].as_array().map_or(1, Vec::len);
+        let mut wish = Self::new(json, script, if script.greedy { most_of(&json["prompt"]) } else { tokens_of(&json["prompt"]) }, limit, true);
+        // A list of numbers is one prompt; of anything else, as many as it has.
+        if !json["prompt"][0].is_number() {
+            wish.choices *= i64::try_from(prompts).unwrap();
+        }
+        wish
     }
 
     fn new(json: &Value, script: &Script, prompt: i64, limit: Option<i64>, legacy: bool) -> Self {
-        let completion = limit.map_or(script.tokens, |limit| script.tokens.min(limit));
+        // A model ends by itself where nobody limits it.
+        let completion = script.tokens.min(limit.unwrap_or(MOST_OUTPUT));
+        let choices = json["n"].as_i64().unwrap_or(1).max(json["best_of"].as_i64().unwrap_or(1));
+        let asked_tier = json["service_tier"].as_str().filter(|tier| *tier != "auto").unwrap_or("default");
         Self {
             model: json["model"].as_str().unwrap_or_default().to_owned(),
             prompt: script.prompt.unwrap_or(prompt),
             completion,
+            choices,
+            rejected: if script.greedy { bytes_of(&json["prediction"]["content"]) * choices } else { 0 },
+            tier: script.tier.clone().unwrap_or_else(|| asked_tier.to_owned()),
             limited: completion < script.tokens,
             stream: json["stream"].as_bool().unwrap_or(false),
             include_usage: json["stream_options"]["include_usage"].as_bool().unwrap_or(false),
@@ -95,15 +120,34 @@ impl Wish {
     }
 
     fn consumed(&self, script: &Script) -> Consumed {
-        self.consumed_after(self.completion, script)
+        self.consumed_after(self.completion * self.choices + self.rejected, script)
     }
 
+    /// `completion` tokens of all choices together.
     fn consumed_after(&self, completion: i64, script: &Script) -> Consumed {
-        Consumed::tokens(&self.model, self.prompt, script.cached.min(self.prompt), completion)
+        Consumed::at_tier(&self.model, &self.tier, self.prompt, script.cached.min(self.prompt), completion)
     }
 
     fn finish_reason(&self) -> &'static str {
         if self.limited { "length" } else { "stop" }
+    }
+}
+
+/// Every byte a token: what no tokenizer exceeds.
+pub(super) fn bytes_of(content: &Value) -> i64 {
+    match content {
+        Value::Null => 0,
+        Value::String(text) => i64::try_from(text.len()).unwrap(),
+        other => i64::try_from(other.to_string().len()).unwrap(),
+    }
+}
+
+/// Likewise of what is completed or embedded: texts, or tokens by their numbers.
+fn most_of(input: &Value) -> i64 {
+    match input {
+        Value::Number(_) => 1,
+        Value::Array(inputs) => inputs.iter().map(most_of).sum(),
+        other => bytes_of(other),
     }
 }
 
@@ -117,7 +161,7 @@ pub(super) fn tokens_of(content: &Value) -> i64 {
 fn usage(consumed: Consumed, report: UsageReport) -> Option<Value> {
     let Consumed { prompt, cached, completion, .. } = consumed;
     let (prompt, completion) = match report {
-        UsageReport::Honest => (prompt, completion),
+        UsageReport::Honest | UsageReport::Twice | UsageReport::Comment => (prompt, completion),
         UsageReport::Missing => return None,
         UsageReport::Negative => (prompt, -completion),
         UsageReport::Absurd => (prompt, 1 << 50),
@@ -131,15 +175,20 @@ fn usage(consumed: Consumed, report: UsageReport) -> Option<Value> {
 
 fn chat(wish: &Wish, script: &Script) -> Value {
     let text = "word ".repeat(usize::try_from(wish.completion).unwrap());
-    let choice = if wish.legacy {
-        json!({"index": 0, "text": text, "logprobs": null, "finish_reason": wish.finish_reason()})
-    } else {
-        json!({"index": 0, "message": {"role": "assistant", "content": text, "refusal": null}, "logprobs": null, "finish_reason": wish.finish_reason()})
+    let choice = |index: i64| {
+        if wish.legacy {
+            json!({"index": index, "text": text, "logprobs": null, "finish_reason": wish.finish_reason()})
+        } else {
+            json!({"index": index, "message": {"role": "assistant", "content": text, "refusal": null}, "logprobs": null, "finish_reason": wish.finish_reason()})
+        }
     };
+    let choices: Vec<Value> = (0..wish.choices).map(choice).collect();
     let object = if wish.legacy { "text_completion" } else { "chat.completion" };
     let mut answer =
-        json!({"id": "chatcmpl-stand-in", "object": object, "created": 1_700_000_000, "model": wish.model, "choices": [choice], "service_tier": "default"});
-    if let Some(usage) = usage(wish.consumed(script), script.usage) {
+        json!({"id": "chatcmpl-stand-in", "object": object, "created": 1_700_000_000, "model": wish.model, "choices": choices, "service_tier": wish.tier});
+    if script.usage == UsageReport::Comment {
+        answer["comment"] = json!({"usage": usage(wish.consumed(script), script.usage)});
+    } else if let Some(usage) = usage(wish.consumed(script), script.usage) {
         answer["usage"] = usage;
     }
     answer
@@ -196,7 +245,7 @@ fn error(status: u16, request: &Value, script: &Script, entry: &Entry) -> Respon
 fn embeddings(request: &Value, script: &Script, entry: &Entry) -> Response<ChannelBody> {
     let model = request["model"].as_str().unwrap_or_default();
     let inputs = request["input"].as_array().cloned().unwrap_or_else(|| vec![request["input"].clone()]);
-    let prompt = script.prompt.unwrap_or_else(|| inputs.iter().map(tokens_of).sum());
+    let prompt = script.prompt.unwrap_or_else(|| inputs.iter().map(if script.greedy { most_of } else { tokens_of }).sum());
     let data: Vec<Value> = (0..inputs.len()).map(|index| json!({"object": "embedding", "index": index, "embedding": [0.25, -0.5]})).collect();
     let mut answer = json!({"object": "list", "model": model, "data": data});
     if script.usage == UsageReport::Honest {
@@ -220,37 +269,53 @@ fn stream(wish: &Wish, script: &Script, entry: &Entry) -> Response<ChannelBody> 
     response.body(body).unwrap()
 }
 
-/// The events of a stream: role, one event a token, finish, usage where asked, `[DONE]`.
+/// The events of a stream: role, one event a token of each choice, finish, usage where asked, `[DONE]`.
 fn events(wish: &Wish, script: &Script) -> Vec<Event> {
     let mut events = Vec::new();
+    let object = if wish.legacy { "text_completion" } else { "chat.completion.chunk" };
+    let reports = wish.include_usage && !matches!(script.usage, UsageReport::Missing | UsageReport::Comment);
     let mut push = |choices: Value, usage: Option<Value>, completion: i64, carries_text: bool| {
-        let object = if wish.legacy { "text_completion" } else { "chat.completion.chunk" };
         let mut event =
-            json!({"id": "chatcmpl-stand-in", "object": object, "created": 1_700_000_000, "model": wish.model, "service_tier": "default", "choices": choices});
-        if wish.include_usage && script.usage != UsageReport::Missing {
+            json!({"id": "chatcmpl-stand-in", "object": object, "created": 1_700_000_000, "model": wish.model, "service_tier": wish.tier, "choices": choices});
+        if reports {
             event["usage"] = usage.unwrap_or(Value::Null);
         }
         events.push(Event { name: None, text: event.to_string(), consumed: wish.consumed_after(completion, script), carries_text });
     };
+    let (choices, total) = (wish.choices, wish.completion * wish.choices);
     if !wish.legacy {
-        push(json!([{"index": 0, "delta": {"role": "assistant", "content": "", "refusal": null}, "finish_reason": null}]), None, 0, false);
+        for index in 0..choices {
+            push(json!([{"index": index, "delta": {"role": "assistant", "content": "", "refusal": null}, "finish_reason": null}]), None, 0, false);
+        }
     }
-    for token in 1..=wish.completion {
+    for token in 1..=total {
+        let (index, text) = ((token - 1) % choices, format!("w{token} "));
         let choice = if wish.legacy {
-            json!([{"index": 0, "text": format!("w{token} "), "logprobs": null, "finish_reason": null}])
+            json!([{"index": index, "text": text, "logprobs": null, "finish_reason": null}])
         } else {
-            json!([{"index": 0, "delta": {"content": format!("w{token} ")}, "finish_reason": null}])
+            json!([{"index": index, "delta": {"content": text}, "finish_reason": null}])
         };
         push(choice, None, token, true);
     }
-    let end = if wish.legacy {
-        json!([{"index": 0, "text": "", "logprobs": null, "finish_reason": wish.finish_reason()}])
-    } else {
-        json!([{"index": 0, "delta": {}, "finish_reason": wish.finish_reason()}])
-    };
-    push(end, None, wish.completion, false);
-    if wish.include_usage && script.usage != UsageReport::Missing {
-        push(json!([]), usage(wish.consumed(script), script.usage), wish.completion, false);
+    for index in 0..choices {
+        let end = if wish.legacy {
+            json!([{"index": index, "text": "", "logprobs": null, "finish_reason": wish.finish_reason()}])
+        } else {
+            json!([{"index": index, "delta": {}, "finish_reason": wish.finish_reason()}])
+        };
+        push(end, None, total, false);
+    }
+    let billed = total + wish.rejected;
+    if reports {
+        if script.usage == UsageReport::Twice {
+            push(json!([]), usage(wish.consumed_after(total / 2, script), script.usage), billed, false);
+        }
+        push(json!([]), usage(wish.consumed(script), script.usage), billed, false);
+    } else if script.usage == UsageReport::Comment {
+        // A line break inside of an event's text: the rest of it is a line of its own, and a comment.
+        let said = usage(wish.consumed(script), script.usage).unwrap();
+        let text = format!("{}\n: {}", events.pop().unwrap().text, json!({"choices": [], "usage": said}));
+        events.push(Event { name: None, text, consumed: wish.consumed(script), carries_text: false });
     }
     events.push(Event { name: None, text: "[DONE]".to_owned(), consumed: wish.consumed(script), carries_text: false });
     events

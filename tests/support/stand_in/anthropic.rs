@@ -24,6 +24,7 @@ struct Wish {
 
 /// Answers one request; streams go on by themselves.
 pub(super) fn answer(path: &str, request: &Value, script: &Script, entry: &Entry) -> Response<ChannelBody> {
+    let script = &if script.greedy { greedy(request, script) } else { script.clone() };
     let wish = Wish::read(request, script);
     if path.ends_with("/count_tokens") {
         return answers::whole(json!({"input_tokens": wish.prompt}), Consumed::default(), script, entry);
@@ -36,6 +37,22 @@ pub(super) fn answer(path: &str, request: &Value, script: &Script, entry: &Entry
     tokio::spawn(answers::send(wish.events(script), script.clone(), entry.clone(), writer));
     let response = Response::builder().header("content-type", "text/event-stream; charset=utf-8").header("request-id", "req-stand-in");
     response.body(body).unwrap()
+}
+
+/// The script with the most that the request's input may be billed as: every byte a token, all of them written to the cache where it says so.
+fn greedy(request: &Value, script: &Script) -> Script {
+    let messages = request["messages"].as_array().map_or(0, Vec::len);
+    let mut script = script.clone();
+    let read: i64 = ["messages", "system", "tools", "output_config"].iter().map(|member| answers::bytes_of(&request[*member])).sum();
+    let read = script.prompt.unwrap_or(read + 4 * i64::try_from(messages).unwrap() + 3);
+    let said = request.to_string();
+    script.prompt = Some(read);
+    if said.contains("\"ttl\":\"1h\"") {
+        (script.prompt, script.hour) = (Some(0), read);
+    } else if said.contains("cache_control") {
+        (script.prompt, script.written) = (Some(0), read);
+    }
+    script
 }
 
 // === impl Wish ===
@@ -81,7 +98,7 @@ impl Wish {
         let output = match script.usage {
             UsageReport::Negative => -self.completion,
             UsageReport::Absurd => 1 << 50,
-            UsageReport::Honest | UsageReport::Missing => self.completion,
+            UsageReport::Honest | UsageReport::Missing | UsageReport::Twice | UsageReport::Comment => self.completion,
         };
         let mut usage = json!({"output_tokens": output});
         if script.searches > 0 {
@@ -95,7 +112,7 @@ impl Wish {
         let mut message = self.begun();
         message["content"] = json!([{"type": "text", "text": text}]);
         message["stop_reason"] = json!(self.stop_reason());
-        if script.usage != UsageReport::Missing {
+        if !matches!(script.usage, UsageReport::Missing | UsageReport::Comment) {
             let mut usage = self.input_usage(script);
             usage.as_object_mut().unwrap().extend(self.output_usage(script).as_object().unwrap().clone());
             message["usage"] = usage;
@@ -114,7 +131,7 @@ impl Wish {
             let name = event["type"].as_str().unwrap().to_owned();
             events.push(Event { name: Some(name), text: event.to_string(), consumed: self.consumed(completion, script), carries_text });
         };
-        let reports = script.usage != UsageReport::Missing;
+        let reports = !matches!(script.usage, UsageReport::Missing | UsageReport::Comment);
         let mut begun = self.begun();
         if reports {
             begun["usage"] = self.input_usage(script);
@@ -128,12 +145,21 @@ impl Wish {
             push(json!({"type": "content_block_delta", "index": 0, "delta": delta}), token, true);
         }
         push(json!({"type": "content_block_stop", "index": 0}), self.completion, false);
+        if script.usage == UsageReport::Twice {
+            let half = json!({"output_tokens": self.completion / 2});
+            push(json!({"type": "message_delta", "delta": {"stop_reason": null, "stop_sequence": null}, "usage": half}), self.completion, false);
+        }
         let mut end = json!({"type": "message_delta", "delta": {"stop_reason": self.stop_reason(), "stop_sequence": null}});
         if reports {
             end["usage"] = self.output_usage(script);
         }
         push(end, self.completion, false);
         push(json!({"type": "message_stop"}), self.completion, false);
+        if script.usage == UsageReport::Comment {
+            let said = json!({"type": "message_delta", "delta": {}, "usage": self.output_usage(script)});
+            let told = events.len() - 2;
+            events[told].text.push_str(&format!("\n: {said}"));
+        }
         if let Some(at) = script.fail {
             events.truncate(at);
             let consumed = events.last().map_or_else(Consumed::default, |event| event.consumed);

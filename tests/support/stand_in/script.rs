@@ -20,7 +20,13 @@ pub(crate) struct Script {
     pub(crate) searches: i64,
     /// `fail=N`: in place of event N of a stream comes an event that tells of an error, and the end. Anthropic's API only.
     pub(crate) fail: Option<usize>,
-    /// `usage=honest|none|negative|absurd`: what is said of the usage. The ledger of the stand-in stays honest.
+    /// `greedy`: it bills all that the request allows: a token for each byte of what the model reads, every choice to its limit, every guess of
+    /// the output rejected, every input written to the cache that may be.
+    pub(crate) greedy: bool,
+    /// `tier=NAME`: the service tier that it says it served, and bills; the one that was asked for otherwise.
+    pub(crate) tier: Option<String>,
+    /// `usage=honest|none|negative|absurd|twice|comment`: what is said of the usage: twice on a stream, the second time all of it; or in a comment
+    /// alone. The ledger of the stand-in stays honest.
     pub(crate) usage: UsageReport,
     /// `status=N`: an error instead of an answer.
     pub(crate) status: Option<u16>,
@@ -59,6 +65,8 @@ pub(crate) enum UsageReport {
     Missing,
     Negative,
     Absurd,
+    Twice,
+    Comment,
 }
 
 impl Default for Script {
@@ -71,6 +79,8 @@ impl Default for Script {
             hour: 0,
             searches: 0,
             fail: None,
+            greedy: false,
+            tier: None,
             usage: UsageReport::Honest,
             status: None,
             error_usage: false,
@@ -125,6 +135,8 @@ impl Script {
                 "written" => self.written = number().into(),
                 "hour" => self.hour = number().into(),
                 "searches" => self.searches = number().into(),
+                "greedy" => self.greedy = true,
+                "tier" => self.tier = Some(value.to_owned()),
                 "fail" => self.fail = Some(number() as usize),
                 "status" => self.status = Some(u16::try_from(number()).unwrap()),
                 "error-usage" => self.error_usage = true,
@@ -144,6 +156,8 @@ impl Script {
                 "usage" if value == "none" => self.usage = UsageReport::Missing,
                 "usage" if value == "negative" => self.usage = UsageReport::Negative,
                 "usage" if value == "absurd" => self.usage = UsageReport::Absurd,
+                "usage" if value == "twice" => self.usage = UsageReport::Twice,
+                "usage" if value == "comment" => self.usage = UsageReport::Comment,
                 _ => panic!("the stand-in does not know {word:?}"),
             }
         }

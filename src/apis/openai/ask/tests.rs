@@ -5,6 +5,10 @@ use serde_json::{Value, json};
 use super::*;
 use crate::apis::AskErrorKind;
 
+fn read(shape: Shape, body: &[u8]) -> Result<Ask, AskError> {
+    read_as(shape, body, None)
+}
+
 fn chat(body: &str) -> Result<Ask, AskError> {
     read(Shape::Chat, body.as_bytes())
 }
@@ -181,14 +185,27 @@ fn images_cost_by_their_own_rule() {
     assert!(input(&ask) < 400, "{}", input(&ask));
     let tokens = |model: &str, detail: &str| with_image(model, "https://x/y.png", detail).unwrap().bound.input.get(Unit::InputImage);
     assert_eq!(ask.bound.input.get(Unit::InputImage), 1_536);
-    assert_eq!(tokens("gpt-4o", "low"), 85);
+    assert_eq!(tokens("gpt-4o", "low"), 256);
     assert_eq!(tokens("openai/gpt-4o-2024-08-06", "high"), 1_536);
     assert_eq!(tokens("gpt-4o-mini", "high"), 48_169);
     assert_eq!(tokens("gpt-4.1-nano", "high"), 3_779);
     assert_eq!(tokens("gpt-5.4", "original"), 24_600);
-    assert_eq!(tokens("some-model", "low"), 48_169);
+    assert_eq!(tokens("gpt-6-astra", "auto"), 73_800);
+    assert_eq!(tokens("some-model", "low"), 73_800);
     for url in ["ftp://x", "data:application/pdf;base64,AAAA", "", "file-123"] {
         assert!(with_image("gpt-4o", url, "auto").is_err(), "{url}");
+    }
+}
+
+#[test]
+fn moderations_take_texts_and_images_and_need_no_model() {
+    let moderation = |members: &str| read(Shape::Moderation, format!("{{{members}}}").as_bytes());
+    let ask = moderation(r#""input":["one",{"type":"image_url","image_url":{"url":"https://x/y.png"}}]"#).unwrap();
+    assert_eq!((ask.model.as_str(), ask.bound.has_output, ask.clampable()), ("omni-moderation-latest", false, false));
+    assert!(input(&ask) > 3 && ask.bound.input.get(Unit::InputImage) > 0);
+    assert_eq!(moderation(r#""model":"text-moderation-stable","input":"x""#).unwrap().model, "text-moderation-stable");
+    for members in ["", r#""input":7"#, r#""input":"x","max_tokens":5"#, r#""input":[{"type":"file"}]"#] {
+        assert!(moderation(members).is_err(), "{members}");
     }
 }
 

@@ -1,0 +1,96 @@
+//! Azure's form of the API: the same operations at other paths, with the key in another header.
+//!
+//! A model is called by the name of its deployment, which the operator of the resource chose. It stands in the path
+//! (`deployments/{name}/chat/completions`), and there it wins over whatever the body says, or in the body (`responses`, and all that stands below `v1/`).
+//! What it costs is the price of the model of that name, or of the one that the route says it is.
+//! Source: Microsoft's reference of the Azure OpenAI REST API, and the official SDK's `AzureOpenAI`.
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
+
+use super::{OpenAi, headers, refuse, responses, simulate};
+use crate::apis::{Api, NoOperation, Operation, Refusal, RequestView};
+use crate::sandbox::Problem;
+
+/// OpenAI's API as Azure serves it.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::apis) struct Azure;
+
+const API_KEY: HeaderName = HeaderName::from_static("api-key");
+
+impl Api for Azure {
+    fn name(&self) -> &'static str {
+        "azure"
+    }
+
+    fn operation(&self, method: &Method, path: &str) -> Result<&'static dyn Operation, NoOperation> {
+        OpenAi.operation(method, operation_path(path))
+    }
+
+    fn upstream_path(&self, base: &str, request: &RequestView<'_>, _path: &str) -> String {
+        // Operators write the base as the portal shows it, or as SDKs want it.
+        let base = base.strip_suffix("/v1").unwrap_or(base);
+        let base = base.strip_suffix("/openai").unwrap_or(base);
+        let below = below_mount(request.path);
+        let rest = operation_path(below);
+        let before = below.strip_suffix(rest).unwrap_or_default();
+        format!("{base}/openai/{before}{}", responses::upstream_path(rest))
+    }
+
+    fn passes_query(&self, parameter: &str) -> bool {
+        OpenAi.passes_query(parameter)
+    }
+
+    fn put_key(&self, headers: &mut HeaderMap, key: &HeaderValue) {
+        let mut key = key.clone();
+        key.set_sensitive(true);
+        headers.insert(API_KEY, key);
+    }
+
+    fn passes_request_header(&self, name: &HeaderName) -> bool {
+        headers::passes_request(name)
+    }
+
+    fn passes_response_header(&self, name: &HeaderName) -> bool {
+        headers::passes_response(name)
+    }
+
+    fn refusal_body(&self, refusal: &Refusal, request_id: Option<&str>) -> Bytes {
+        refuse::body(refusal, request_id)
+    }
+
+    fn problem_body(&self, problem: &Problem) -> Bytes {
+        simulate::problem_body(problem)
+    }
+
+    /// The models are OpenAI's, and Azure's list prices are too where the book has none of Azure's own.
+    fn other_providers(&self) -> &'static [&'static str] {
+        &["azure", "openai"]
+    }
+}
+
+/// The deployment that a path names. The path wins over the body's `model`.
+pub(super) fn deployment(path: &str) -> Option<&str> {
+    let (name, _) = below_mount(path).strip_prefix("deployments/")?.split_once('/')?;
+    let plain = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte));
+    (plain && !name.bytes().all(|byte| byte == b'.')).then_some(name)
+}
+
+/// The path of the operation alone, as OpenAI has it.
+pub(super) fn operation_path(path: &str) -> &str {
+    let below = below_mount(path);
+    match (deployment(path), below.strip_prefix("v1/")) {
+        (Some(name), _) => below.get("deployments/".len() + name.len() + 1..).unwrap_or_default(),
+        (None, Some(rest)) => rest,
+        (None, None) => below,
+    }
+}
+
+/// The step `openai/` may stand in the mount (`/openai/*`) or below it (`/azure/*`).
+fn below_mount(path: &str) -> &str {
+    path.strip_prefix("openai/").unwrap_or(path)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used)]
+mod tests;
