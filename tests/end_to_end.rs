@@ -7,6 +7,7 @@
 mod support;
 
 mod anthropic;
+mod azure;
 mod check;
 mod clamp;
 mod crash;
@@ -21,6 +22,7 @@ mod redis_servers;
 mod redis_start;
 mod refusals;
 mod reload;
+mod responses;
 mod sandbox;
 mod smuggling;
 mod stand_in;

@@ -6,6 +6,7 @@
 mod answers;
 mod anthropic;
 mod body;
+mod responses;
 mod script;
 
 use std::collections::HashMap;
@@ -86,7 +87,8 @@ struct Entry {
 /// Nano-dollars a token: input, input read from the cache, output.
 fn prices(model: &str) -> (i64, i64, i64) {
     match model {
-        "gpt-4o-mini" => (150, 75, 600),
+        // The second is a deployment of the first.
+        "gpt-4o-mini" | "prod-mini" => (150, 75, 600),
         "text-embedding-3-small" => (20, 20, 0),
         "gpt-3.5-turbo-instruct" => (1500, 1500, 2000),
         "claude-haiku-4-5" => (1000, 100, 5000),
