@@ -7,6 +7,7 @@
 mod support;
 
 mod anthropic;
+mod azure;
 mod catalogue;
 mod check;
 mod clamp;
@@ -28,6 +29,7 @@ mod redis_unsuitable;
 mod redis_wait;
 mod refusals;
 mod reload;
+mod responses;
 mod rolling;
 mod sandbox;
 mod smuggling;

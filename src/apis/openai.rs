@@ -168,11 +168,12 @@ impl Operation for Metered {
     }
 
     fn simulate(&self, request: &RequestView<'_>, faults: &Faults, _models: &mut dyn Iterator<Item = &str>) -> Result<Simulated, Problem> {
+        let body = azure::body_of(request);
         match self.shape {
-            Shape::Chat => simulate::chat::answer(request.body, faults),
-            Shape::Completion => simulate::completions::answer(request.body, faults),
-            Shape::Embedding => simulate::embeddings::answer(request.body, faults),
-            Shape::Moderation => simulate::moderations::answer(request.body),
+            Shape::Chat => simulate::chat::answer(&body, faults),
+            Shape::Completion => simulate::completions::answer(&body, faults),
+            Shape::Embedding => simulate::embeddings::answer(&body, faults),
+            Shape::Moderation => simulate::moderations::answer(&body),
         }
     }
 

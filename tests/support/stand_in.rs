@@ -6,6 +6,7 @@
 mod answers;
 mod anthropic;
 mod body;
+mod responses;
 mod script;
 
 use std::collections::HashMap;
@@ -88,10 +89,11 @@ fn prices(model: &str, tier: &str) -> (i64, i64, i64) {
     match model {
         "gpt-4o" => (2500, 1250, 10_000),
         "gpt-4o-mini" if tier == "priority" => (250, 125, 1000),
-        "gpt-4o-mini" => (150, 75, 600),
         "gpt-5-mini" if tier == "flex" => (125, 13, 1000),
         "gpt-5-mini" if tier == "priority" => (450, 45, 3600),
         "gpt-5-mini" => (250, 25, 2000),
+        // The second is a deployment of the first.
+        "gpt-4o-mini" | "prod-mini" => (150, 75, 600),
         "text-embedding-3-small" => (20, 20, 0),
         "gpt-3.5-turbo-instruct" => (1500, 1500, 2000),
         "claude-haiku-4-5" => (1000, 100, 5000),

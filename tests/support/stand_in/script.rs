@@ -14,11 +14,11 @@ pub(crate) struct Script {
     /// `cached=N`: how much of the prompt came from the cache.
     pub(crate) cached: i64,
     /// `written=N`: input written to the cache besides, for five minutes; `hour=N`: likewise, for an hour; `searches=N`: web searches. Anthropic's
-    /// API only.
+    /// API only; searches in the Responses API, too.
     pub(crate) written: i64,
     pub(crate) hour: i64,
     pub(crate) searches: i64,
-    /// `fail=N`: in place of event N of a stream comes an event that tells of an error, and the end. Anthropic's API only.
+    /// `fail=N`: in place of event N of a stream comes an event that tells of an error, and the end. Not in chat completions.
     pub(crate) fail: Option<usize>,
     /// `greedy`: it bills all that the request allows: a token for each byte of what the model reads, every choice to its limit, every guess of
     /// the output rejected, every input written to the cache that may be.
