@@ -12,6 +12,7 @@ use crate::prices::{Bound, Usage};
 use crate::sandbox::{Faults, Problem, Simulated};
 
 mod anthropic;
+mod cohere;
 mod event_meter;
 pub mod http;
 mod json;
@@ -31,7 +32,7 @@ pub use refusal::{BudgetBody, Refusal, RefusalKind};
 use splice::Edits;
 
 /// Every API that a route can speak: a new one is a folder here and a line in this table.
-pub const ALL: [&'static dyn Api; 3] = [&openai::OpenAi, &anthropic::Anthropic, &http::Http];
+pub const ALL: [&'static dyn Api; 4] = [&openai::OpenAi, &anthropic::Anthropic, &cohere::Cohere, &http::Http];
 
 /// A request as an operation sees it.
 #[derive(Clone, Copy, Debug)]
