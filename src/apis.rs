@@ -17,6 +17,7 @@ mod event_meter;
 pub mod http;
 mod json;
 mod members;
+mod mistral;
 mod models;
 mod openai;
 mod pass_meter;
@@ -32,7 +33,7 @@ pub use refusal::{BudgetBody, Refusal, RefusalKind};
 use splice::Edits;
 
 /// Every API that a route can speak: a new one is a folder here and a line in this table.
-pub const ALL: [&'static dyn Api; 4] = [&openai::OpenAi, &anthropic::Anthropic, &cohere::Cohere, &http::Http];
+pub const ALL: [&'static dyn Api; 5] = [&openai::OpenAi, &anthropic::Anthropic, &cohere::Cohere, &mistral::Mistral, &http::Http];
 
 /// A request as an operation sees it.
 #[derive(Clone, Copy, Debug)]

@@ -7,7 +7,6 @@
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 
-use self::fields::Shape;
 use self::meter_stream::StreamMeter;
 use self::meter_whole::WholeMeter;
 use super::models::{ModelList, model_in_path};
@@ -27,8 +26,14 @@ mod refuse;
 mod simulate;
 mod usage;
 
+pub(super) use ask::read_as;
+pub(super) use fields::{Dialect, Field, Shape};
+pub(super) use headers::{passes_request, passes_response};
+pub(super) use meter_stream::Reader;
 pub(super) use refuse::body as refusal_body;
+pub(super) use simulate::chat as simulated_chat;
 pub(super) use simulate::problem_body;
+pub(super) use usage::read as read_usage;
 
 /// The OpenAI API.
 #[derive(Clone, Copy, Debug)]
