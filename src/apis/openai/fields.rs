@@ -110,6 +110,8 @@ fn chat(key: &str) -> Field {
         // Other providers: how much of the output limit goes into reasoning, and how it is shown.
         "reasoning" | "include_reasoning" | "reasoning_format" | "separate_reasoning" | "stream_reasoning" | "thinking" | "enable_thinking"
         | "thinking_budget" => Field::Free,
+        // OpenRouter: whether the usage is told.
+        "usage" => Field::Free,
         "add_generation_prompt" | "continue_final_message" => Field::Free,
         "audio" => Field::Refused("audio output is not available through this gateway yet"),
         "chat_template" => Field::Refused("a template can repeat its input, so what it makes of it cannot be bounded"),
