@@ -25,12 +25,14 @@ mod read;
 mod refusal;
 mod splice;
 mod sse;
+mod tokens;
 mod whole;
 
 pub use models::ModelList;
 pub use refusal::{BudgetBody, Refusal, RefusalKind};
 
 use splice::Edits;
+pub use tokens::Served;
 
 /// Every API that a route can speak: a new one is a folder here and a line in this table.
 pub const ALL: [&'static dyn Api; 5] = [&openai::OpenAi, &anthropic::Anthropic, &cohere::Cohere, &mistral::Mistral, &http::Http];
@@ -171,10 +173,16 @@ pub trait Meter: Send {
     /// What has been measured so far.
     fn measured(&self) -> Measured;
 
-    /// [`Measured::served_output`] alone: asked for after every chunk of a stream.
-    fn served_output(&self) -> u64 {
-        self.measured().served_output
+    /// From now on an event passes as a whole or not at all, so that the stream can be ended between any two.
+    fn keep_events_whole(&mut self) {}
+
+    /// How much output has been served: asked for after every chunk of a stream.
+    fn served(&self) -> Served {
+        Served::default()
     }
+
+    /// So many thousandths of a token the provider puts into a short event at most.
+    fn set_pace(&mut self, _milli: u64) {}
 
     /// What ends the stream at this point as the API itself does when an output limit is reached, with that usage: whole events that every
     /// SDK takes for a proper end. None where there is no such end, or where it would come in the middle of an event.

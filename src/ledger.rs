@@ -25,6 +25,6 @@ pub use grant::Grant;
 pub use handle::{Admission, EnsuredAccount, Ledger, LedgerOptions};
 pub use redis::RedisAddress;
 pub use report::{UsageFilter, UsageRow};
-pub use settler::SettleTicket;
+pub use settler::{RaiseTicket, SettleTicket};
 pub use transfer::{Counts, Imported, TransferError, export, import};
 pub use types::*;

@@ -18,6 +18,7 @@ mod identify;
 mod quote;
 mod record;
 mod respond;
+mod rolling;
 mod route;
 mod screen;
 mod settle;
@@ -40,6 +41,7 @@ use crate::telemetry::Metrics;
 use self::admit::Granted;
 use self::identify::BadCredentials;
 use self::record::Record;
+use self::rolling::Experience;
 use self::upstream::UpstreamClients;
 
 /// What the road needs, shared by all requests.
@@ -51,6 +53,7 @@ pub struct Proxy {
     upstreams: UpstreamClients,
     bad_credentials: BadCredentials,
     in_flight: InFlight,
+    experience: Arc<Experience>,
     lease: std::time::Duration,
     max_body: usize,
 }
@@ -68,7 +71,17 @@ impl Proxy {
                 tracing::error!("upstream '{}' cannot be connected to: {error:#}", upstream.name);
             }
         }
-        Self { live, ledger, metrics, upstreams, bad_credentials: BadCredentials::default(), in_flight: InFlight::default(), lease, max_body }
+        Self {
+            live,
+            ledger,
+            metrics,
+            upstreams,
+            bad_credentials: BadCredentials::default(),
+            in_flight: InFlight::default(),
+            experience: Arc::default(),
+            lease,
+            max_body,
+        }
     }
 
     /// The requests under way, whoever still listens to them: a drain waits for these.
@@ -86,7 +99,7 @@ impl Proxy {
     pub async fn handle(self: Arc<Self>, request: Request<Incoming>, peer: Peer) -> Response<ResponseBody> {
         let mut record = Record::begin(self.metrics.clone(), &self.in_flight);
         match self.admit(request, peer, &mut record).await {
-            Ok(granted) => forward::forward(granted, &self.upstreams, record).await,
+            Ok(granted) => forward::forward(granted, &self.upstreams, &self.experience, record).await,
             Err(refused) => respond::refused(*refused, record),
         }
     }

@@ -104,6 +104,8 @@ impl Server {
     /// When the system gives no signals.
     pub async fn run(self) -> anyhow::Result<Ledger> {
         let Self { settings, live, ledger, metrics, proxy, main, ops, .. } = self;
+        // Before anybody is told that it is ready: whoever stops it then finds it draining, not killed.
+        let stop = stop_signal()?;
         let (draining, drained) = watch::channel(false);
         let (ops_over, ops_draining) = watch::channel(false);
         let health = Health::new(ledger.clone(), metrics.clone(), drained.clone());
@@ -115,7 +117,7 @@ impl Server {
         let main = main.serve(move |request, peer| dispatch(token_api.clone(), road.clone(), request, peer), drained);
         let main = tokio::spawn(main);
 
-        stop_signal().await?;
+        stop.await;
         tracing::info!(deadline_s = settings.drain.as_secs(), under_way = proxy.in_flight().count(), "draining: no new connections, finishing what runs");
         let _ = draining.send(true);
         let finished = tokio::time::timeout(settings.drain, async {
@@ -209,17 +211,18 @@ async fn housekeeping(proxy: Arc<Proxy>) {
     }
 }
 
-/// Resolves on SIGTERM or SIGINT.
+/// Resolves on SIGTERM or SIGINT; one that comes as soon as this has returned counts.
 ///
 /// # Errors
 /// When the system gives no signals.
-pub async fn stop_signal() -> anyhow::Result<()> {
+pub fn stop_signal() -> anyhow::Result<impl Future<Output = ()>> {
     use tokio::signal::unix::{SignalKind, signal};
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
-    }
-    Ok(())
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
 }

@@ -34,9 +34,14 @@ async fn each_is_charged_what_it_reports_wherever_it_does() {
         for (number, more) in [json!({}), json!({"stream": true}), json!({"stream": true, "stream_options": {"include_usage": true}})].into_iter().enumerate() {
             let marker = format!("{name} {number} ");
             let how = format!("{marker}@{{tokens=12 prompt=40 cached=16 split={}}}", 7 + number);
-            let answer = gateway.client().ask(Request::post(&format!("/{name}/v1/chat/completions"), &chat(&how, more.clone())).bearer(&secret)).await.expect(200);
+            let answer =
+                gateway.client().ask(Request::post(&format!("/{name}/v1/chat/completions"), &chat(&how, more.clone())).bearer(&secret)).await.expect(200);
             let row = provider.row_with(&marker);
-            assert_eq!(gateway.tokens().settled(name).await.spent, provider.rows_with(&format!("{name} ")).iter().map(|row| row.consumed.cost).sum::<i64>(), "{how}");
+            assert_eq!(
+                gateway.tokens().settled(name).await.spent,
+                provider.rows_with(&format!("{name} ")).iter().map(|row| row.consumed.cost).sum::<i64>(),
+                "{how}"
+            );
             assert!(row.consumed.cached == 16 && row.consumed.cost > 0);
             if number == 1 {
                 assert_eq!(events::content(&answer.body), events::content(&row.sent), "{name}: no word is lost");

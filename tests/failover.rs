@@ -1,5 +1,6 @@
-//! The storm while the store fails over, again and again: primaries killed, or frozen past their succession and let go on, or replaced alive; and
-//! the account's slot moved between the primaries of a Cluster. No gateway dies at the same time: overspend and lost charges are zero.
+//! The storm while the store fails over, again and again: primaries killed, or frozen past their succession and let go on, or cut off from all but the
+//! gateways, or replaced alive; and the account's slot moved between the primaries of a Cluster. No gateway dies at the same time: overspend and lost
+//! charges are zero. And what can be lost where a gateway is cut off together with an old primary: as much as the documentation says.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -16,6 +17,9 @@ use crate::support::{Fleet, StandIn, Store, soak};
 
 /// How long the gateways may take to admit again once there is a new primary.
 const ADMITS_WITHIN: Duration = Duration::from_secs(20);
+
+/// `min-replicas-max-lag`, in seconds: a primary that is cut off takes writes for two seconds longer at most.
+const MAX_LAG: u32 = 2;
 
 /// Asks every gateway for a small thing again and again, and notes when it was admitted and when not. With a sandbox token: the ledger admits it
 /// like any other, and nothing is charged.
@@ -84,6 +88,18 @@ impl Prober {
     }
 }
 
+/// Which failovers by Sentinels: half of them with the old primary cut off from all but the gateways.
+fn kinds_of_sentinels(random: &mut Random, turn: usize) -> Failover {
+    let others = [Failover::Kill, Failover::Freeze, Failover::Ask];
+    if turn % 2 == 1 {
+        Failover::Cut
+    } else if soak() {
+        others[usize::try_from(random.below(3)).unwrap()]
+    } else {
+        others[turn / 2]
+    }
+}
+
 /// Which failovers: one of each kind in the short form.
 fn kinds(random: &mut Random, turn: usize) -> Failover {
     if soak() {
@@ -104,24 +120,28 @@ async fn failovers_under_sentinel_lose_nothing() {
     let mut random = Random::new(seed());
     let provider = StandIn::start().await;
     provider.keep_no_bodies();
-    let mut fleet = Fleet::start(Store::Sentinels(Sentinels::start().await), 3, &provider, setting).await;
+    let mut fleet = Fleet::start(Store::Sentinels(Sentinels::careful(MAX_LAG).await), 3, &provider, setting).await;
     let mut storm = Storm::begin(&fleet, plan(), &mut random).await;
     let prober = Prober::start(&fleet).await;
     // Tokens and main key have reached the replicas by then.
     tokio::time::sleep(Duration::from_secs(2)).await;
     let (end, mut turn, mut table) = (Instant::now() + length(0, 15), 0, Vec::new());
-    while turn < 3 || Instant::now() < end {
-        let how = kinds(&mut random, turn);
+    while turn < 4 || Instant::now() < end {
+        let how = kinds_of_sentinels(&mut random, turn);
         let lives = fleet.lives.clone();
         let Store::Sentinels(sentinels) = &mut fleet.store else { unreachable!() };
         let (old, began, named) = sentinels.fail_over(how).await;
+        let mut what = format!("{how:?}: a new primary after {:.1} s", named.as_secs_f64());
         if how != Failover::Kill {
-            // The old primary wakes while the gateways have already gone to the new one, or are about to.
+            // The old primary wakes, or is found, while the gateways have already gone to the new one, or are about to.
             tokio::time::sleep(Duration::from_millis(random.below(1_500))).await;
+            if how == Failover::Cut {
+                what.push_str(&format!(" that lacked {} bytes", sentinels.only_on(old).await));
+            }
             sentinels.heal(old, how).await;
         }
         let admits = prober.admits_again(began, &lives).await;
-        table.push(format!("{how:?}: a new primary after {:.1} s, all gateways admit after {:.1} s", named.as_secs_f64(), admits.as_secs_f64()));
+        table.push(format!("{what}, all gateways admit after {:.1} s", admits.as_secs_f64()));
         if how == Failover::Kill {
             let Store::Sentinels(sentinels) = &mut fleet.store else { unreachable!() };
             sentinels.heal(old, how).await;

@@ -1,39 +1,14 @@
 //! Gateways that share a store: how they start, or refuse to, and that what one is told holds on the other.
 
-use std::process::Child;
 use std::time::Duration;
 
 use serde_json::json;
 
 use crate::support::asks::{limited, ocr, send};
-use crate::support::process::{self, Written};
+use crate::support::refused::{refuses, refuses_store};
 use crate::support::routes::{Routes, UPSTREAM_KEY};
 use crate::support::tokens::path;
 use crate::support::{Fleet, Gateway, Request, Setup, StandIn, Store, eventually, ports};
-
-/// Starts the binary in a folder, which must refuse to run: returns its exit code and what it wrote.
-async fn refuses(folder: &std::path::Path, environment: &[(&str, String)]) -> (Option<i32>, String) {
-    let mut all: Vec<(String, String)> = environment.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
-    for name in ["SPENDGATE_LISTEN", "SPENDGATE_OPS_LISTEN"] {
-        all.push((name.to_owned(), ports::free().to_string()));
-    }
-    let written = Written::default();
-    let mut child = KilledOnDrop(process::spawn(process::command(folder, &["serve"], &all), &written));
-    let status = eventually("the gateway to refuse to start", async || child.0.try_wait().unwrap()).await;
-    // The readers of its outputs finish right after it.
-    tokio::time::sleep(Duration::from_millis(100)).await;
-    (status.code(), written.text())
-}
-
-/// Must end with the test, whatever comes.
-struct KilledOnDrop(Child);
-
-impl Drop for KilledOnDrop {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
 
 async fn two() -> (StandIn, Fleet) {
     let provider = StandIn::start().await;
@@ -52,24 +27,17 @@ async fn two_gateways_cannot_share_an_outbox() {
     let url = fleet.store.url().unwrap();
     let environment =
         [("SPENDGATE_STORE", url), ("SPENDGATE_OUTBOX", shared.clone()), ("SPENDGATE_ROUTES", routes), ("OPENAI_API_KEY", UPSTREAM_KEY.to_owned())];
-    let (code, said) = refuses(folder.path(), &environment).await;
-    assert_eq!(code, Some(1), "{said}");
+    let said = refuses(folder.path(), &environment).await;
     assert!(said.contains(&shared) && said.contains("outbox"), "it names the folder: {said}");
     fleet.close().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn without_its_store_a_gateway_refuses_to_start() {
-    let provider = StandIn::start().await;
-    let folder = tempfile::tempdir().unwrap();
-    let routes = folder.path().join("routes.toml");
-    std::fs::write(&routes, Routes::at(provider.address()).openai("").text()).unwrap();
     let nobody = ports::free();
     for url in [format!("redis://{nobody}"), format!("redis+sentinel://{nobody}/main"), format!("redis+cluster://{nobody}")] {
-        let environment = [("SPENDGATE_STORE", url.clone()), ("SPENDGATE_ROUTES", routes.display().to_string()), ("OPENAI_API_KEY", UPSTREAM_KEY.to_owned())];
-        let (code, said) = refuses(folder.path(), &environment).await;
-        assert_eq!(code, Some(1), "{url}: {said}");
-        assert!(said.contains(&nobody.to_string()), "it names the address of {url}: {said}");
+        let said = refuses_store(&url).await;
+        assert!(said.contains(&nobody.to_string()) && said.contains("Start it"), "it names the address of {url}: {said}");
     }
 }
 

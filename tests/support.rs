@@ -13,6 +13,7 @@ pub(crate) mod process;
 pub(crate) mod random;
 pub(crate) mod raw;
 pub(crate) mod redis;
+pub(crate) mod refused;
 pub(crate) mod routes;
 pub(crate) mod stand_in;
 pub(crate) mod tokens;

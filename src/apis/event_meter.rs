@@ -9,7 +9,7 @@ use std::ops::Range;
 use bytes::Bytes;
 
 use super::sse::{EventData, EventScanner, event_data};
-use super::{Measured, Meter};
+use super::{Measured, Meter, Served};
 use crate::prices::Usage;
 
 /// An event that is longer is passed on unread and metered by its bytes.
@@ -28,14 +28,14 @@ pub(super) trait EventReader: Send {
     /// Reads the data of a complete event and decides what becomes of it. Events without data pass.
     fn event(&mut self, data: &[u8]) -> Verdict;
 
-    /// Bytes passed that could not be read.
-    fn unread(&mut self, bytes: u64);
-
     /// What is known so far; `done`: the last event has been seen.
     fn measured(&self, done: bool) -> Measured;
 
-    /// [`Measured::served_output`] alone.
-    fn served_output(&self) -> u64;
+    /// How much output has been served, to be kept up to date.
+    fn served(&self) -> Served;
+
+    /// The same, to be changed.
+    fn served_mut(&mut self) -> &mut Served;
 
     /// The events that end the stream after the last one that passed. See [`Meter::end_at_limit`].
     fn end_at_limit(&mut self, _usage: &Usage) -> Option<Bytes> {
@@ -66,6 +66,8 @@ pub(super) struct EventMeter<R> {
     unpassed: Vec<Bytes>,
     /// Some of the incomplete event was passed on: it can no longer be changed.
     flowing: bool,
+    /// No event is passed on before it is complete.
+    whole: bool,
     /// The incomplete event is longer than [`MAX_EVENT`].
     oversized: bool,
     /// The event before was taken out: so is a LF that turns out to belong to its last line end.
@@ -93,6 +95,7 @@ impl<R: EventReader> EventMeter<R> {
             partial: Vec::new(),
             unpassed: Vec::new(),
             flowing: false,
+            whole: false,
             oversized: false,
             dropped: false,
             held: Vec::new(),
@@ -122,7 +125,7 @@ impl<R: EventReader> EventMeter<R> {
     /// The end has come of an event that began in an earlier chunk.
     fn finish_event(&mut self, end: Bytes, pass: &mut Vec<Bytes>) {
         let ruling = if std::mem::take(&mut self.oversized) {
-            self.reader.unread(end.len() as u64);
+            self.reader.served_mut().unread(end.len() as u64);
             Ruling::Pass
         } else {
             let mut event = std::mem::take(&mut self.partial);
@@ -156,14 +159,14 @@ impl<R: EventReader> EventMeter<R> {
         }
         if self.oversized || self.partial.len() + front.len() > MAX_EVENT {
             let unread = if self.oversized { 0 } else { self.partial.len() };
-            self.reader.unread((unread + front.len()) as u64);
+            self.reader.served_mut().unread((unread + front.len()) as u64);
             self.oversized = true;
             self.partial = Vec::new();
         } else {
             self.partial.extend_from_slice(&front);
         }
         self.unpassed.push(front);
-        if self.oversized || self.flowing || !self.reader.changes() && self.partial.len() > self.reader.longest_last() {
+        if self.oversized || self.flowing || !self.whole && !self.reader.changes() && self.partial.len() > self.reader.longest_last() {
             self.flowing = true;
             pass.append(&mut self.unpassed);
         }
@@ -236,8 +239,16 @@ impl<R: EventReader> Meter for EventMeter<R> {
         self.reader.measured(self.done)
     }
 
-    fn served_output(&self) -> u64 {
-        self.reader.served_output()
+    fn keep_events_whole(&mut self) {
+        self.whole = true;
+    }
+
+    fn served(&self) -> Served {
+        self.reader.served()
+    }
+
+    fn set_pace(&mut self, milli: u64) {
+        self.reader.served_mut().set_pace(milli);
     }
 
     fn end_at_limit(&mut self, usage: &Usage) -> Option<Bytes> {

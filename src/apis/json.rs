@@ -254,19 +254,19 @@ impl<'a> Scanner<'a> {
         self.value().map(|_| ())
     }
 
-    /// Steps over a value and answers how many bytes its strings have in all, keys excluded, escapes not undone.
-    pub(crate) fn text_bytes(&mut self) -> Result<u64, JsonError> {
+    /// Steps over a value and answers how many tokens its strings have at most, keys excluded, escapes not undone.
+    pub(crate) fn text_tokens(&mut self) -> Result<u64, JsonError> {
         let mut sum = 0u64;
         match self.kind()? {
             Kind::Object => self.object(|scanner, _| {
-                sum = sum.saturating_add(scanner.text_bytes()?);
+                sum = sum.saturating_add(scanner.text_tokens()?);
                 Ok::<(), JsonError>(())
             })?,
             Kind::Array => self.array(|scanner| {
-                sum = sum.saturating_add(scanner.text_bytes()?);
+                sum = sum.saturating_add(scanner.text_tokens()?);
                 Ok::<(), JsonError>(())
             })?,
-            Kind::String => sum = self.string()?.raw.len() as u64,
+            Kind::String => sum = super::tokens::at_most(self.string()?.raw),
             _ => self.skip()?,
         }
         Ok(sum)

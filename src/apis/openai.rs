@@ -156,7 +156,7 @@ impl Operation for Metered {
 
     fn meter(&self, ask: &Ask, streamed: bool) -> Box<dyn Meter> {
         if streamed {
-            Box::new(StreamMeter::of(!ask.asked_usage, ask.bound.max_searches))
+            Box::new(StreamMeter::of(!ask.asked_usage, ask.bound.max_searches, self.shape == Shape::Completion))
         } else {
             Box::new(WholeMeter::new(ask.bound.has_output, ask.bound.max_searches))
         }

@@ -20,10 +20,8 @@ pub struct SimulateArgs {
 pub(super) fn run(args: &SimulateArgs) -> anyhow::Result<ExitCode> {
     tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(async {
         let listener = tokio::net::TcpListener::bind(args.listen).await.map_err(|error| anyhow::anyhow!("cannot listen on {}: {error}", args.listen))?;
+        let stop = server::stop_signal()?;
         super::say(&format!("simulating the APIs of the built-in routes on http://{}", listener.local_addr()?));
-        let stop = async {
-            let _ = server::stop_signal().await;
-        };
         server::simulate(listener, stop).await?;
         Ok(ExitCode::SUCCESS)
     })

@@ -46,6 +46,10 @@ pub struct Route {
     pub on_uncertain: OnUncertain,
     /// A price that overrides the price book.
     pub price: Option<RoutePrice>,
+    /// How much a stream holds.
+    pub hold: HoldPolicy,
+    /// How long a request waits for money that only other requests hold, before it is refused.
+    pub hold_wait: Duration,
     /// Output tokens below which a request is not worth sending.
     pub min_output: u64,
     /// The output limit assumed where neither the client nor the price book names one.
@@ -82,6 +86,15 @@ pub enum OnUncertain {
     Charge,
     /// Nothing.
     Void,
+}
+
+/// How much of what a stream may cost is held.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HoldPolicy {
+    /// Its input and a first step of output, and more in steps as the output passes.
+    Rolling,
+    /// The most that it can cost.
+    Full,
 }
 
 /// A price that a route sets itself.
@@ -259,7 +272,7 @@ impl std::fmt::Debug for UpstreamKey {
 }
 
 /// Whether `text` fits a pattern in which each `*` stands for any characters.
-fn glob(pattern: &str, text: &str) -> bool {
+pub(crate) fn glob(pattern: &str, text: &str) -> bool {
     let Some((head, tail)) = pattern.split_once('*') else { return pattern == text };
     let Some(mut rest) = text.strip_prefix(head) else { return false };
     let mut pieces = tail.split('*').peekable();

@@ -4,8 +4,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::settler::{SettleTicket, Settler};
-use super::types::{Admitted, Certainty, ChargeLabel, HoldId, LedgerError, Renewal, Renewed, Settlement, TokenFacts};
+use super::settler::{RaiseTicket, SettleTicket, Settler};
+use super::types::{Admitted, Certainty, ChargeLabel, HoldId, Renewal, Settlement, TokenFacts};
 use crate::money::Usd;
 use crate::prices::Usage;
 
@@ -60,7 +60,7 @@ impl Grant {
         &self.facts
     }
 
-    /// What was set aside. Grows with [`raise`](Self::raise).
+    /// What was set aside. Grows with [`raised`](Self::raised).
     #[must_use]
     pub fn admitted(&self) -> Admitted {
         self.admitted
@@ -73,21 +73,20 @@ impl Grant {
         }
     }
 
-    /// Sets aside more for a request that runs, on all of its budgets or on none; and prolongs its lease.
-    ///
-    /// # Errors
-    /// When the ledger cannot say. What was set aside before still is.
-    pub async fn raise(&mut self, by: Usd) -> Result<Renewed, LedgerError> {
+    /// Sets aside more for a request that runs, on all of its budgets or on none; and prolongs its lease. Tell [`raised`](Self::raised) the amount
+    /// when the answer is yes.
+    pub fn raise_to(&self, amount: Usd) -> RaiseTicket {
         if self.if_dropped == IfDropped::Nothing || !self.admitted.budgeted {
-            return Ok(Renewed::Done);
+            return RaiseTicket::nothing();
         }
-        let amount = self.admitted.amount.plus(by)?;
-        let renewed = self.settler.renew(Renewal { hold: self.hold, lease: self.lease, raise: by }).await?;
-        if renewed == Renewed::Done {
-            self.admitted.amount = amount;
-            self.admitted.free_after = self.admitted.free_after.and_then(|free| free.minus(by).ok());
-        }
-        Ok(renewed)
+        self.settler.raise(Renewal { hold: self.hold, lease: self.lease, raise_to: amount })
+    }
+
+    /// The ledger raised the hold to that amount.
+    pub fn raised(&mut self, amount: Usd) {
+        let by = amount.minus(self.admitted.amount).unwrap_or(Usd::ZERO).max(Usd::ZERO);
+        self.admitted.amount = self.admitted.amount.max(amount);
+        self.admitted.free_after = self.admitted.free_after.and_then(|free| free.minus(by).ok());
     }
 
     /// Charges what the request cost, in full.

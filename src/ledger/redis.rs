@@ -11,8 +11,9 @@
 //! | `calendar.rs` | days, weeks and months, computed here since scripts know no time zones |
 //! | `codec.rs`, `records.rs` | how values are spelt in arguments, in replies and in keys |
 //! | `address.rs`, `checks.rs` | where the servers are, and what they must be like |
+//! | `rights.rs`, `remedies.rs` | what our user must be allowed to do; what to do about a server that cannot be used |
 //! | `link.rs`, `server.rs` | one connection; one server kept connected |
-//! | `topology.rs`, `slots.rs` | which server is the one to ask: single, Sentinel, Cluster |
+//! | `topology.rs`, `slots.rs`, `scouts.rs` | which server is the one to ask: single, Sentinel, Cluster; those who know are asked at the same time |
 //! | `connections.rs` | a call, with its deadline and its redirections |
 //! | `store.rs`, `worker.rs`, `core.rs` | the ledger as the handle sees it, and the thread that all of it runs on |
 //! | `requests.rs` | a request's way in and out: admitted, kept alive, ended |
@@ -39,8 +40,11 @@ mod link;
 mod memory;
 mod operations;
 mod records;
+mod remedies;
 mod reports;
 mod requests;
+mod rights;
+mod scouts;
 mod script;
 mod server;
 mod slots;

@@ -59,7 +59,7 @@ impl LiveHolds {
         for shard in &self.shards {
             for (hold, live) in shard.lock().unwrap_or_else(PoisonError::into_inner).iter_mut().filter(|(_, live)| live.due <= now) {
                 live.due = now + live.lease / 3;
-                renewals.push(Renewal { hold: *hold, lease: live.lease, raise: Usd::ZERO });
+                renewals.push(Renewal { hold: *hold, lease: live.lease, raise_to: Usd::ZERO });
             }
         }
     }

@@ -39,13 +39,19 @@ pub(crate) struct Settler {
 /// The settlement of one request. It happens whether or not this is waited for; waited for, it tells when the charge is durable.
 #[derive(Debug)]
 #[must_use = "the end of a response waits for its charge to be durable; drop it explicitly where nobody waits"]
-pub struct SettleTicket(Ticket);
+pub struct SettleTicket(Ticket<Settled>);
 
+/// More money for a running request, asked for whether or not this is waited for.
 #[derive(Debug)]
-enum Ticket {
+#[must_use = "what the money pays for passes only once the ledger has said yes"]
+pub struct RaiseTicket(Ticket<Renewed>);
+
+/// What a store answers in a moment.
+#[derive(Debug)]
+enum Ticket<T> {
     /// Nothing to wait for.
-    Known(Result<Settled, LedgerError>),
-    Waiting(oneshot::Receiver<Result<Settled, LedgerError>>),
+    Known(Result<T, LedgerError>),
+    Waiting(oneshot::Receiver<Result<T, LedgerError>>),
 }
 
 // === impl Settler ===
@@ -80,11 +86,13 @@ impl Settler {
         nobody_waits(hold, self.store.void(hold, lease));
     }
 
-    /// Prolongs or raises a hold.
-    pub(super) async fn renew(&self, renewal: Renewal) -> Result<Renewed, LedgerError> {
+    /// Prolongs a hold and raises it.
+    pub(super) fn raise(&self, renewal: Renewal) -> RaiseTicket {
         let (reply, answer) = oneshot::channel();
-        self.store.renew(renewal, reply)?;
-        answer.await.unwrap_or_else(|_| Err(unanswered()))
+        match self.store.renew(renewal, reply) {
+            Ok(()) => RaiseTicket(Ticket::Waiting(answer)),
+            Err(error) => RaiseTicket(Ticket::Known(Err(error))),
+        }
     }
 
     /// Prolongs the holds of running requests.
@@ -125,9 +133,34 @@ impl Future for SettleTicket {
     type Output = Result<Settled, LedgerError>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        match &mut self.0 {
-            Ticket::Known(result) => Poll::Ready(result.clone()),
-            Ticket::Waiting(answer) => Pin::new(answer).poll(context).map(|answer| answer.unwrap_or_else(|_| Err(unanswered()))),
+        self.0.poll(context)
+    }
+}
+
+// === impl RaiseTicket ===
+
+impl RaiseTicket {
+    /// The ticket of a request that no budget limits.
+    pub(super) fn nothing() -> Self {
+        Self(Ticket::Known(Ok(Renewed::Done)))
+    }
+}
+
+impl Future for RaiseTicket {
+    type Output = Result<Renewed, LedgerError>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        self.0.poll(context)
+    }
+}
+
+// === impl Ticket ===
+
+impl<T: Clone> Ticket<T> {
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Result<T, LedgerError>> {
+        match self {
+            Self::Known(result) => Poll::Ready(result.clone()),
+            Self::Waiting(answer) => Pin::new(answer).poll(context).map(|answer| answer.unwrap_or_else(|_| Err(unanswered()))),
         }
     }
 }

@@ -159,8 +159,8 @@ pub struct Renewal {
     pub hold: HoldId,
     /// Its lease begins anew, this long.
     pub lease: Duration,
-    /// Raises the amount by this much on the same budgets, all or nothing. Zero: only the lease.
-    pub raise: Usd,
+    /// Raises the amount to this on the same budgets, on all of them or on none. At or below what is held: only the lease. So it may be repeated.
+    pub raise_to: Usd,
 }
 
 /// What a renewal did.
@@ -169,7 +169,12 @@ pub enum Renewed {
     /// Prolonged, and raised as asked.
     Done,
     /// Prolonged, not raised: a budget does not reach.
-    NotRaised,
+    NotRaised {
+        /// What is free on the budget with the least.
+        free: Usd,
+        /// What other requests hold of that budget.
+        others: Usd,
+    },
     /// The hold is gone.
     Gone,
 }

@@ -168,6 +168,14 @@ impl Usage {
         Unit::ALL.into_iter().map(|unit| (unit, self.get(unit))).filter(|(_, count)| *count > 0)
     }
 
+    /// All output tokens, whatever their class.
+    #[must_use]
+    pub fn output_tokens(&self) -> u64 {
+        [Unit::Output, Unit::OutputReasoning, Unit::OutputAudio, Unit::OutputImage, Unit::OutputVideo]
+            .into_iter()
+            .fold(0, |sum, unit| sum.saturating_add(self.get(unit)))
+    }
+
     /// All input tokens, whatever their class: what tiers by input length go by.
     #[must_use]
     pub fn input_tokens(&self) -> u64 {

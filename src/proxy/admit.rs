@@ -9,6 +9,10 @@ use crate::telemetry::{LedgerOp, Metrics};
 use super::Refused;
 use super::quote::Quoted;
 
+/// Before a request that only others stand in the way of asks again: doubled each time, up to the longest.
+const FIRST_PAUSE: Duration = Duration::from_millis(5);
+const LONGEST_PAUSE: Duration = Duration::from_millis(100);
+
 /// A request that may go upstream.
 pub(super) struct Granted {
     pub(super) quoted: Quoted,
@@ -25,9 +29,20 @@ pub(super) async fn admit(quoted: Quoted, ledger: &Ledger, hold: HoldId, lease: 
     }
     let request =
         AdmitRequest { hold, token: quoted.facts.id, secret: quoted.secret, want: quoted.want, least: quoted.least, lease, label: quoted.label.clone() };
-    let began = Instant::now();
-    let admission = ledger.admit(request).await;
-    metrics.ledger(LedgerOp::Admit, began.elapsed(), admission.is_err());
+    let mut pause = FIRST_PAUSE;
+    let asked = Instant::now();
+    let admission = loop {
+        let began = Instant::now();
+        let admission = ledger.admit(request.clone()).await;
+        metrics.ledger(LedgerOp::Admit, began.elapsed(), admission.is_err());
+        let left = quoted.route.hold_wait.saturating_sub(asked.elapsed());
+        // Only requests in flight stand in the way: most end in a moment, and cost less than they hold.
+        if !matches!(admission, Ok(Admission::Denied(Denied::Held(_)))) || left.is_zero() {
+            break admission;
+        }
+        tokio::time::sleep(pause.min(left)).await;
+        pause = (pause * 2).min(LONGEST_PAUSE);
+    };
     match admission {
         Ok(Admission::Granted(grant)) => Ok(Granted { quoted, grant }),
         Ok(Admission::Denied(denied)) => Err(Refused::new(api, refusal(denied, &quoted.facts.name))),

@@ -27,6 +27,7 @@ use crate::prices::Usage;
 use super::head::{is_encoded, is_event_stream, reported_in_header};
 use super::quote::Price;
 use super::record::{self, Record};
+use super::rolling::{Paid, Rolling};
 use super::settle::{Charge, Ending, charge};
 
 /// After the API's last event, the provider has this long to end its body; then its connection is not used again.
@@ -61,6 +62,9 @@ pub(super) enum Progress {
 struct Inner {
     stage: Stage,
     passing: VecDeque<Bytes>,
+    /// What a stream's hold pays for, where it rolls; and what has come and is not known to be paid for.
+    rolling: Option<Rolling>,
+    unpaid: Vec<Bytes>,
     meter: Option<Box<dyn Meter>>,
     operation: &'static dyn Operation,
     ask: Ask,
@@ -70,6 +74,8 @@ struct Inner {
     record: Record,
     /// What the provider told in a header, where that is the price.
     reported: Option<Usd>,
+    /// What ends a stream whose money ended.
+    limit_end: Option<Bytes>,
     /// An encoding or length hides the usage: the hold is charged.
     unreadable: bool,
     failed: bool,
@@ -129,12 +135,22 @@ pub(super) struct Receipt {
 
 impl Exchange {
     /// Takes over a request that is being sent.
-    pub(super) fn new(sending: ResponseFuture, operation: &'static dyn Operation, ask: Ask, route: Arc<Route>, bill: Bill, record: Record) -> Box<Self> {
+    pub(super) fn new(
+        sending: ResponseFuture,
+        operation: &'static dyn Operation,
+        ask: Ask,
+        route: Arc<Route>,
+        bill: Bill,
+        rolling: Option<Rolling>,
+        record: Record,
+    ) -> Box<Self> {
         let now = Instant::now();
         let deadline = now + route.upstream.timeout;
         Box::new(Self(Some(Box::new(Inner {
             stage: Stage::AwaitingHead(sending),
             passing: VecDeque::new(),
+            rolling,
+            unpaid: Vec::new(),
             meter: None,
             operation,
             ask,
@@ -144,6 +160,7 @@ impl Exchange {
             receipt: None,
             record,
             reported: None,
+            limit_end: None,
             unreadable: false,
             failed: false,
             deadline,
@@ -263,6 +280,14 @@ impl Inner {
         });
         self.reported = price.and_then(|price| reported_in_header(price, &head.headers));
         self.unreadable = is_encoded(&head.headers) && !self.failed;
+        // What is no stream, or cannot be read, is charged at its end: the first step is all that is held for it.
+        self.rolling = self.rolling.take().filter(|_| streamed && !self.failed && !self.unreadable);
+        if let (Some(rolling), Some(meter), Some(bill)) = (&self.rolling, &mut self.meter, &self.bill) {
+            meter.keep_events_whole();
+            if let Some(pace) = rolling.pace(&bill.label) {
+                meter.set_pace(pace);
+            }
+        }
         self.comment &= streamed;
     }
 
@@ -336,6 +361,13 @@ impl Inner {
     /// One step: a chunk of the provider's answer, its end, or the charge's durability.
     fn poll_step(&mut self, context: &mut Context<'_>) -> Poll<()> {
         match &mut self.stage {
+            Stage::Reading(_) if !self.unpaid.is_empty() => {
+                match ready!(self.poll_paid(context)) {
+                    Paid::Yes => self.passing.extend(self.unpaid.drain(..)),
+                    Paid::Spent => self.end_at_limit(),
+                }
+                Poll::Ready(())
+            }
             Stage::Reading(body) => {
                 let frame = match Pin::new(body).poll_frame(context) {
                     Poll::Ready(frame) => frame,
@@ -391,7 +423,8 @@ impl Inner {
                     if meter.terminal()
                         && let Stage::Reading(body) = std::mem::replace(&mut self.stage, Stage::Ended)
                     {
-                        self.passing.extend(pass);
+                        // The usage is known: what has come is charged as it is.
+                        self.passing.extend(self.unpaid.drain(..).chain(pass));
                         self.stage = self.conclude(self.ending(), Then::Tail(body));
                         return;
                     }
@@ -410,7 +443,37 @@ impl Inner {
                 return;
             }
         }
-        self.passing.extend(pass);
+        if self.rolling.is_some() {
+            self.unpaid.extend(pass);
+        } else {
+            self.passing.extend(pass);
+        }
+    }
+
+    /// Whether what has been served is paid for; pending while the ledger is asked, or others hold the money.
+    fn poll_paid(&mut self, context: &mut Context<'_>) -> Poll<Paid> {
+        let (Some(rolling), Some(meter), Some(bill)) = (&mut self.rolling, &self.meter, &mut self.bill) else { return Poll::Ready(Paid::Yes) };
+        if let Poll::Ready(paid) = rolling.poll(meter.served().paced_tokens(), &mut bill.grant, context) {
+            return Poll::Ready(paid);
+        }
+        // The provider is not to blame for the wait.
+        self.last = Instant::now();
+        if self.timer.deadline() != self.deadline {
+            self.timer.as_mut().reset(self.deadline);
+        }
+        self.timer.as_mut().poll(context).map(|()| Paid::Spent)
+    }
+
+    /// The money has ended, and so does the stream: as the API itself ends one at an output limit, where that can be said, else broken off.
+    fn end_at_limit(&mut self) {
+        self.unpaid.clear();
+        self.record.outcome(record::SPENT);
+        self.stage = self.conclude(Ending::Cut, Then::End);
+        let Stage::Settling { charging, then } = &mut self.stage else { return };
+        self.limit_end = self.meter.as_mut().and_then(|meter| meter.end_at_limit(&charging.usage));
+        if self.limit_end.is_none() {
+            *then = Then::Break("the budget is spent".into());
+        }
     }
 
     fn ending(&self) -> Ending {
@@ -442,6 +505,9 @@ impl Inner {
         };
         let measured = self.meter.as_ref().map_or_else(Measured::default, |meter| meter.measured());
         let reported = self.reported.or(measured.reported_cost);
+        if let (Some(rolling), Ending::Complete, Some(meter), Some(usage)) = (&self.rolling, ending, &self.meter, &measured.usage) {
+            rolling.ended(meter.served(), usage.output_tokens(), &bill.label, &bill.grant);
+        }
         let admitted = bill.grant.admitted();
         let due = match self.unreadable {
             true if matches!(bill.price, Price::Tokens(_)) => Charge::Hold,
@@ -475,8 +541,10 @@ impl Inner {
                     let balance = settled.balance.map_or_else(String::new, |balance| format!(" balance={balance}"));
                     self.passing.push_back(Bytes::from(format!(": spendgate cost={}{balance}\n\n", charging.cost)));
                 }
-                if let Some(meter) = &mut self.meter {
-                    self.passing.extend(meter.take_held());
+                match (self.limit_end.take(), &mut self.meter) {
+                    (Some(end), _) => self.passing.push_back(end),
+                    (None, Some(meter)) => self.passing.extend(meter.take_held()),
+                    (None, None) => {}
                 }
             }
             Err(error) => tracing::error!(%error, request_id = %self.record.id(), "a settlement was not confirmed"),

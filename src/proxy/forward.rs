@@ -1,12 +1,14 @@
 //! forward: the request goes to the provider, or to the sandbox. Only a granted one can come here.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use http::header::{HeaderName, HeaderValue};
 use http::response::Parts;
 use http::{HeaderMap, Response, StatusCode};
 
 use crate::apis::{self, Api, ModelList, Refusal};
-use crate::ledger::Grant;
+use crate::ledger::{Grant, Renewed};
 use crate::money::Usd;
 use crate::sandbox::Simulated;
 
@@ -15,14 +17,15 @@ use super::exchange::{Bill, Exchange, HeadError, Progress, Receipt};
 use super::head::is_event_stream;
 use super::quote::{Kind, Price, Quoted, usable};
 use super::record::{self, Record};
+use super::rolling::{Experience, FIRST_STEP, Rolling, TOLD_BELOW};
 use super::upstream::{self, UpstreamClients};
 use super::{Refused, ResponseBody, respond};
 
 /// Sends the request and answers the client.
-pub(super) async fn forward(granted: Granted, clients: &UpstreamClients, record: Record) -> Response<ResponseBody> {
+pub(super) async fn forward(granted: Granted, clients: &UpstreamClients, experience: &Arc<Experience>, record: Record) -> Response<ResponseBody> {
     let Granted { quoted, grant } = granted;
     match quoted.kind {
-        Kind::Provider => to_provider(quoted, grant, clients, record).await,
+        Kind::Provider => to_provider(quoted, grant, clients, experience, record).await,
         Kind::Sandbox { faults, models } => {
             let (operation, request, api) = (quoted.operation, quoted.request, quoted.api);
             // A schema can be a good deal of work, which must not stop the streams of others.
@@ -48,12 +51,13 @@ async fn from_sandbox(simulated: Simulated, mut record: Record) -> Response<Resp
     response.map(|body| body.recorded(record))
 }
 
-async fn to_provider(quoted: Quoted, mut grant: Grant, clients: &UpstreamClients, mut record: Record) -> Response<ResponseBody> {
+async fn to_provider(quoted: Quoted, mut grant: Grant, clients: &UpstreamClients, experience: &Arc<Experience>, mut record: Record) -> Response<ResponseBody> {
     let limit = output_limit(&quoted, &grant);
     let clamped = limit.filter(|limit| limit.clamped).map(|limit| limit.tokens);
     if let Some(tokens) = clamped {
         record.clamped(tokens);
     }
+    let rolling = rolling(&quoted, &mut grant, limit, experience).await;
     let body = quoted.ask.upstream_body(&quoted.request.body, limit.map(|limit| limit.tokens));
     let prepared = clients.of(&quoted.route.upstream).and_then(|client| upstream::request(&quoted, body).map(|request| (client, request)));
     let (client, request) = match prepared {
@@ -69,7 +73,7 @@ async fn to_provider(quoted: Quoted, mut grant: Grant, clients: &UpstreamClients
     record.sent();
     grant.sent();
     let upstream_name = route.upstream.name.clone();
-    let mut exchange = Exchange::new(client.request(request), operation, ask, route, Bill { grant, price, label, price_version }, record);
+    let mut exchange = Exchange::new(client.request(request), operation, ask, route, Bill { grant, price, label, price_version }, rolling, record);
     match (exchange.head().await, model_list) {
         (Ok(head), Some(list)) if head.status.is_success() => {
             let keep = |model: &str| usable(&snapshot, &routes, model);
@@ -100,6 +104,22 @@ struct OutputLimit {
     clamped: bool,
 }
 
+/// The hold of a stream that rolls, where all of its first step was granted.
+async fn rolling(quoted: &Quoted, grant: &mut Grant, limit: Option<OutputLimit>, experience: &Arc<Experience>) -> Option<Rolling> {
+    let (Price::Tokens(price), Some(unseen)) = (&quoted.price, quoted.rolling) else { return None };
+    if !grant.admitted().budgeted || grant.admitted().amount < quoted.want {
+        return None;
+    }
+    let most = limit.map(|limit| limit.tokens).or(price.quote.max_output())?;
+    // Where the rest of the budget hardly pays for one answer, this one takes all that it may need: it ends as the provider ends it, and the others wait.
+    let last = limit.is_some() && most <= experience.usual_length(quoted.facts.id).saturating_add(unseen).saturating_add(FIRST_STEP);
+    let all = price.quote.cost_at(most);
+    if last && matches!(grant.raise_to(all).await, Ok(Renewed::Done)) {
+        grant.raised(all);
+    }
+    Some(Rolling::new(price.quote, unseen, most, Arc::clone(experience)))
+}
+
 /// The output limit that goes upstream, where the client's own does not do.
 fn output_limit(quoted: &Quoted, grant: &Grant) -> Option<OutputLimit> {
     let Price::Tokens(price) = &quoted.price else { return None };
@@ -109,6 +129,13 @@ fn output_limit(quoted: &Quoted, grant: &Grant) -> Option<OutputLimit> {
     }
     if admitted.amount < quoted.want {
         return Some(OutputLimit { tokens: price.quote.output_limit_for(admitted.amount), clamped: true });
+    }
+    // The hold of a rolling stream may grow to all that is free now: the provider itself ends the answer there, and says exactly what it cost.
+    if quoted.rolling.is_some() && quoted.route.clamp && quoted.ask.clampable() {
+        let within = admitted.free_after.and_then(|free| free.max(Usd::ZERO).plus(admitted.amount).ok()).map(|all| price.quote.output_limit_for(all));
+        if let Some(tokens) = within.filter(|tokens| Some(*tokens) < price.quote.max_output()) {
+            return Some(OutputLimit { tokens, clamped: tokens < TOLD_BELOW });
+        }
     }
     // Where neither the client nor the price book knows a limit, the route's own is the one that the hold was made for: it is set.
     let assumed = quoted.route.default_max_output.is_some() && price.bound.output_tokens.is_none() && !price.provider_limits_output() && quoted.ask.clampable();

@@ -10,16 +10,16 @@ use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use jiff::Timestamp;
 
-use crate::apis::{Api, Ask, Billing, Operation, Refusal, RequestView};
-use crate::config::{Configuration, Route, RoutePrice};
+use crate::apis::{Api, Ask, Billing, Operation, Refusal, RequestView, UnseenOutput};
+use crate::config::{Configuration, HoldPolicy, Route, RoutePrice};
 use crate::ledger::{ChargeLabel, TokenFacts};
 use crate::money::Usd;
-use crate::prices::{self, Bound, ModelPrice, PriceError, Quote, QuoteLimits, Rates, Unit, Usage, Variant};
+use crate::prices::{self, Bound, ModelPrice, PriceError, Quote, QuoteLimits, Rates, Usage, Variant};
 use crate::sandbox::Faults;
 use crate::tokens::{SecretHash, TokenKind};
 
-use super::Refused;
 use super::identify::Identified;
+use super::{Refused, rolling};
 
 /// Between two pieces of a request's body, and for all of it.
 const BODY_PAUSE: Duration = Duration::from_secs(30);
@@ -36,10 +36,12 @@ pub(super) struct Quoted {
     pub(super) request: ClientRequest,
     pub(super) ask: Ask,
     pub(super) price: Price,
-    /// The most that it can cost as asked.
+    /// The most that is held for it: what it can cost as asked, or the first step of a rolling hold.
     pub(super) want: Usd,
     /// The least that is worth sending.
     pub(super) least: Usd,
+    /// The hold rolls, if all of its first step is granted: so many tokens can be billed beside those that the stream shows.
+    pub(super) rolling: Option<u64>,
     pub(super) label: ChargeLabel,
     pub(super) price_version: String,
     pub(super) facts: Arc<TokenFacts>,
@@ -160,6 +162,12 @@ pub(super) async fn quote(identified: Identified, max_body: usize) -> Result<Quo
         Price::PerRequest(cost) | Price::ReportedJson { hold: cost, .. } | Price::ReportedHeader { hold: cost, .. } => (*cost, *cost),
         Price::Tokens(tokens) => (tokens.quote.want, tokens.quote.least),
     };
+    let rolling = first_step(&price, &ask, &route);
+    let (want, rolling) = match rolling {
+        Some((first, unseen)) => (first, Some(unseen)),
+        None => (want, None),
+    };
+    let least = least.min(want);
     let feature = if routed.operation.billing() == Billing::PerRequest { route.feature.clone() } else { routed.operation.feature().to_owned() };
     Ok(Quoted {
         api,
@@ -172,12 +180,23 @@ pub(super) async fn quote(identified: Identified, max_body: usize) -> Result<Quo
         price,
         want,
         least,
+        rolling,
         facts,
         secret,
         kind,
         snapshot: routed.snapshot,
         routes: routed.routes,
     })
+}
+
+/// What a stream holds at first, where its hold rolls, and how many tokens it may be billed for that it does not show. A stream whose output nobody can
+/// follow, or that comes several times over, holds all of it.
+fn first_step(price: &Price, ask: &Ask, route: &Route) -> Option<(Usd, u64)> {
+    let (Price::Tokens(tokens), UnseenOutput::UpTo(unseen)) = (price, ask.unseen) else { return None };
+    let rolls = route.hold == HoldPolicy::Rolling && ask.stream && tokens.bound.choices <= 1;
+    let first = unseen.saturating_add(rolling::FIRST_STEP);
+    let asked = tokens.quote.max_output()?;
+    (rolls && first < asked).then(|| (tokens.quote.cost_at(first), unseen))
 }
 
 /// Whether a request for the model would be priced on one of these routes.
@@ -251,9 +270,7 @@ impl TokenPrice {
     pub(super) fn is_absurd(&self, usage: &Usage) -> bool {
         let RateSource::Book(model) = &self.source else { return false };
         let most = |limit: Option<u64>| limit.filter(|limit| *limit > 0).map(|limit| limit.saturating_mul(ABSURD_FACTOR));
-        let output = [Unit::Output, Unit::OutputReasoning, Unit::OutputAudio, Unit::OutputImage, Unit::OutputVideo]
-            .into_iter()
-            .fold(0_u64, |sum, unit| sum.saturating_add(usage.get(unit)));
+        let output = usage.output_tokens();
         let context = model.limits.context.map(|context| context.max(self.bound.widened_window));
         // Batches of embeddings hold many inputs, each as long as the model takes.
         let believed = |most: u64| most.saturating_mul(self.bound.windows.max(1)).max(self.bound.input.input_tokens());

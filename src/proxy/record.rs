@@ -20,6 +20,8 @@ pub(super) const OK: &str = "ok";
 pub(super) const CLIENT_ERROR: &str = "client_error";
 pub(super) const UPSTREAM_ERROR: &str = "upstream_error";
 pub(super) const CUT: &str = "cut";
+/// The budget ended in the middle of a stream: told like its refusal.
+pub(super) const SPENT: &str = "budget_exhausted";
 
 /// What is known of a request so far.
 pub(super) struct Record {

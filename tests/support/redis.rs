@@ -5,11 +5,15 @@
 
 mod client;
 mod cluster;
+mod front;
+mod old;
 mod sentinels;
 mod server;
 
-pub(crate) use client::{command, replicated, try_command};
+pub(crate) use client::{Reply, command, replicated, try_command};
 pub(crate) use cluster::Cluster;
+pub(crate) use front::{Cut, Front};
+pub(crate) use old::Old;
 pub(crate) use sentinels::Sentinels;
 pub(crate) use server::Server;
 
@@ -20,6 +24,8 @@ pub(crate) enum Failover {
     Kill,
     /// Stopped past its succession, then let go on: for a moment it still takes itself for the primary, and has what nobody else has.
     Freeze,
+    /// Cut off from the Sentinels and its replicas, while the gateways still reach it: it takes itself for the primary until it is reached again.
+    Cut,
     /// Replaced while it lives and works.
     Ask,
 }

@@ -89,6 +89,7 @@ struct Entry {
 /// Nano-dollars a token: input, input read from the cache, output.
 fn prices(model: &str) -> (i64, i64, i64) {
     match model {
+        "gpt-4o" => (2500, 1250, 10_000),
         "gpt-4o-mini" => (150, 75, 600),
         "text-embedding-3-small" => (20, 20, 0),
         "gpt-3.5-turbo-instruct" => (1500, 1500, 2000),
@@ -99,6 +100,7 @@ fn prices(model: &str) -> (i64, i64, i64) {
         "codestral-2508" => (300, 30, 900),
         "mistral-embed" => (100, 100, 0),
         "voxtral-small-latest" => (100, 10, 400),
+        "claude-opus-4-1" => (15_000, 1500, 75_000),
         _ => (0, 0, 0),
     }
 }
@@ -182,6 +184,11 @@ impl StandIn {
         let rows = self.rows_with(text);
         assert_eq!(rows.len(), 1, "{} requests with {text:?} reached the provider", rows.len());
         rows.into_iter().next().unwrap()
+    }
+
+    /// Waits until a request whose body contains a text has reached it.
+    pub(crate) async fn arrived(&self, text: &str) {
+        super::eventually(&format!("a request with {text:?}"), async || (!self.rows_with(text).is_empty()).then_some(())).await;
     }
 
     /// All rows whose body contains a text.

@@ -35,6 +35,8 @@ pub(super) struct Scan {
     fast: bool,
     geography: Option<String>,
     thinking_budget: u64,
+    /// How much thinking does not show, where there is any.
+    thinks: Option<UnseenOutput>,
     has_messages: bool,
     /// Bytes of the body that can become input tokens, those of images included.
     pub(super) text_bytes: u64,
@@ -156,13 +158,25 @@ impl Scan {
             return Err(AskError::invalid("thinking", "'thinking' must be an object"));
         }
         self.special_tokens = self.special_tokens.saturating_add(THINKING_TOKENS);
-        scanner.object(|scanner, member| {
-            if member.key.decode().as_deref() == Some("budget_tokens") && scanner.kind()? != Kind::Null {
+        let mut disabled = false;
+        scanner.object(|scanner, member| match (member.key.decode().as_deref(), scanner.kind()?) {
+            (Some("budget_tokens"), kind) if kind != Kind::Null => {
                 self.thinking_budget = integer(scanner, "thinking", MAX_LIMIT)?;
-                return Ok(());
+                Ok(())
             }
-            scanner.skip().map_err(AskError::from)
-        })
+            (Some("type"), Kind::String) => {
+                disabled = scanner.string()?.raw() == b"disabled";
+                Ok(())
+            }
+            _ => scanner.skip().map_err(AskError::from),
+        })?;
+        // What is shown of the thinking is a summary. Without a budget nobody knows how long it was.
+        self.thinks = match self.thinking_budget {
+            _ if disabled => None,
+            0 => Some(UnseenOutput::Any),
+            budget => Some(UnseenOutput::UpTo(budget)),
+        };
+        Ok(())
     }
 
     fn output_config(&mut self, scanner: &mut Scanner<'_>) -> Result<(), AskError> {
@@ -221,7 +235,7 @@ impl Scan {
         };
         let limit = LimitEdit { values: vec![limit_at], insert_at, name: "max_tokens", agree_on: None };
         let edits = Edits { limit: Some(limit), fixed: self.tool_edits };
-        Ok(Ask { model, bound, stream: self.stream, service_tier, unseen: UnseenOutput::Any, asked_usage: true, edits })
+        Ok(Ask { model, bound, stream: self.stream, service_tier, unseen: self.thinks.unwrap_or(UnseenOutput::UpTo(0)), asked_usage: true, edits })
     }
 }
 

@@ -1,11 +1,14 @@
 //! Reads a streamed answer: the usage as it passes, and where it ends. No byte is changed.
 
+use bytes::Bytes;
+use serde_json::{Value, json};
+
 use super::events;
 use super::usage::Reported;
-use crate::apis::Measured;
 use crate::apis::event_meter::{EventMeter, EventReader, Verdict};
 use crate::apis::read::remember;
-use crate::prices::{Bound, Unit};
+use crate::apis::{Measured, Served};
+use crate::prices::{Bound, Unit, Usage};
 
 /// An incomplete event that is longer cannot be `message_stop`, with whatever a provider adds to it.
 const MAY_BE_LAST: usize = 4 << 10;
@@ -25,7 +28,9 @@ pub(super) struct Reader {
     started: bool,
     absurd: bool,
     model: Option<String>,
-    served_output: u64,
+    /// The block of the content that has begun and not ended.
+    open_block: Option<u64>,
+    served: Served,
 }
 
 // === impl StreamMeter ===
@@ -41,7 +46,8 @@ impl StreamMeter {
             started: false,
             absurd: false,
             model: None,
-            served_output: 0,
+            open_block: None,
+            served: Served::default(),
         })
     }
 }
@@ -55,13 +61,19 @@ impl EventReader for Reader {
 
     fn event(&mut self, data: &[u8]) -> Verdict {
         let Ok(read) = events::read(data) else {
-            self.unread(data.len() as u64);
+            self.served.unread(data.len() as u64);
             return Verdict::Pass;
         };
         remember(&mut self.model, read.model);
-        // One token beside the bytes: some are never shown.
-        let generates = matches!(read.kind, b"content_block_start" | b"content_block_delta");
-        self.served_output = self.served_output.saturating_add(read.generated).saturating_add(u64::from(generates));
+        // At least one token: some are never shown.
+        if matches!(read.kind, b"content_block_start" | b"content_block_delta") {
+            self.served.event(read.generated.max(1));
+        }
+        match read.kind {
+            b"content_block_start" => self.open_block = read.index,
+            b"content_block_stop" => self.open_block = None,
+            _ => {}
+        }
         if let Some(at) = read.first_usage {
             self.absurd |= !self.reported.read(data.get(at).unwrap_or_default());
             self.started = true;
@@ -74,12 +86,31 @@ impl EventReader for Reader {
         if read.kind == b"message_stop" { Verdict::Last } else { Verdict::Pass }
     }
 
-    fn unread(&mut self, bytes: u64) {
-        self.served_output = self.served_output.saturating_add(bytes);
+    fn served(&self) -> Served {
+        self.served
     }
 
-    fn served_output(&self) -> u64 {
-        self.served_output
+    fn served_mut(&mut self) -> &mut Served {
+        &mut self.served
+    }
+
+    fn end_at_limit(&mut self, usage: &Usage) -> Option<Bytes> {
+        if !self.started || self.stopped {
+            return None;
+        }
+        let mut events = Vec::new();
+        if let Some(index) = self.open_block.take() {
+            events.push(json!({"type": "content_block_stop", "index": index}));
+        }
+        let output = usage.get(Unit::Output).saturating_add(usage.get(Unit::OutputReasoning));
+        events.push(json!({
+            "type": "message_delta",
+            "delta": {"stop_reason": "max_tokens", "stop_sequence": null},
+            "usage": {"output_tokens": output},
+        }));
+        events.push(json!({"type": "message_stop"}));
+        let named = |event: &Value| format!("event: {}\ndata: {event}\n\n", event["type"].as_str().unwrap_or_default());
+        Some(Bytes::from(events.iter().map(named).collect::<String>()))
     }
 
     fn measured(&self, done: bool) -> Measured {
@@ -92,7 +123,7 @@ impl EventReader for Reader {
             service_tier: self.reported.served(),
             model: self.model.clone(),
             input: if believed && self.started && !self.reruns { self.reported.input(self.hour_cache) } else { None },
-            served_output: self.served_output,
+            served_output: self.served.tokens(),
             complete: done || told,
             reported_cost: None,
         }

@@ -15,7 +15,9 @@ pub(super) struct Event<'a> {
     pub(super) index: Option<u64>,
     /// Where the usage stands, in the last one.
     pub(super) usage: Option<Range<usize>>,
-    /// The bytes of what was generated.
+    /// It shows something that was generated.
+    pub(super) generates: bool,
+    /// The tokens of that, at most.
     pub(super) generated: u64,
 }
 
@@ -31,7 +33,10 @@ pub(super) fn read(data: &[u8]) -> Result<Event<'_>, JsonError> {
             (b"usage", Kind::Object) => scanner.value().map(|usage| event.usage = Some(usage)),
             (b"message", Kind::Object) => scanner.object(|scanner, member| match member.key.raw() {
                 // Text, thinking, the plan for tools, and their calls. Citations repeat what was said and what was in the prompt.
-                b"content" | b"tool_plan" | b"tool_calls" => scanner.text_bytes().map(|bytes| event.generated = event.generated.saturating_add(bytes)),
+                b"content" | b"tool_plan" | b"tool_calls" => {
+                    event.generates = true;
+                    scanner.text_tokens().map(|tokens| event.generated = event.generated.saturating_add(tokens))
+                }
                 _ => scanner.skip(),
             }),
             _ => scanner.skip(),

@@ -5,9 +5,9 @@ use serde_json::{Value, json};
 
 use super::events;
 use super::usage::{self, Kind, Told};
-use crate::apis::Measured;
 use crate::apis::event_meter::{EventMeter, EventReader, Verdict};
 use crate::apis::read::remember;
+use crate::apis::{Measured, Served};
 use crate::prices::{Unit, Usage};
 
 /// An incomplete event that is longer cannot be `message-end`, with whatever a provider adds to it.
@@ -24,14 +24,14 @@ pub(super) struct Reader {
     /// What has begun and not ended: the event that ends it, and its index.
     open: Vec<(&'static str, u64)>,
     told: Told,
-    served_output: u64,
+    served: Served,
 }
 
 // === impl StreamMeter ===
 
 impl StreamMeter {
     pub(super) fn begin() -> Self {
-        Self::new(Reader { id: None, begun: false, open: Vec::new(), told: Told::Nothing, served_output: 0 })
+        Self::new(Reader { id: None, begun: false, open: Vec::new(), told: Told::Nothing, served: Served::default() })
     }
 }
 
@@ -65,11 +65,13 @@ impl EventReader for Reader {
             return Verdict::Last;
         }
         let Ok(read) = events::read(data) else {
-            self.unread(data.len() as u64);
+            self.served.unread(data.len() as u64);
             return Verdict::Pass;
         };
-        // One token beside the bytes: some are never shown.
-        self.served_output = self.served_output.saturating_add(read.generated).saturating_add(u64::from(read.generated > 0));
+        // At least one token: some are never shown. The first event shows that there is nothing yet.
+        if read.generates && read.kind != b"message-start" {
+            self.served.event(read.generated.max(1));
+        }
         self.follow(read.kind, read.index);
         if read.kind == b"message-start" {
             self.begun = true;
@@ -81,16 +83,16 @@ impl EventReader for Reader {
         if read.kind == b"message-end" { Verdict::Last } else { Verdict::Pass }
     }
 
-    fn unread(&mut self, bytes: u64) {
-        self.served_output = self.served_output.saturating_add(bytes);
+    fn served(&self) -> Served {
+        self.served
     }
 
-    fn served_output(&self) -> u64 {
-        self.served_output
+    fn served_mut(&mut self) -> &mut Served {
+        &mut self.served
     }
 
     fn measured(&self, done: bool) -> Measured {
-        Measured { usage: self.told.usage(), absurd: self.told == Told::Absurd, served_output: self.served_output, complete: done, ..Measured::default() }
+        Measured { usage: self.told.usage(), absurd: self.told == Told::Absurd, served_output: self.served.tokens(), complete: done, ..Measured::default() }
     }
 
     /// Whatever is open ends, and so does the message, at its limit.

@@ -15,6 +15,7 @@ pub(super) const MISTRAL: Dialect = Dialect {
     request_tokens: 1_088,
     image_tokens,
     audio_millis: Some(LONGEST_AUDIO),
+    reasons_unseen,
 };
 
 /// An image is scaled down to fit the encoder's largest square, in patches, with a mark at the end of each row (Mistral's library `mistral-common`,
@@ -27,6 +28,11 @@ const LONGEST_AUDIO: u64 = 3 * 3_600_000;
 
 fn image_tokens(_model: &str, _low_detail: bool) -> u64 {
     IMAGE_TOKENS
+}
+
+/// Mistral's own models show what they think, but for those that do little else, of which it is not known.
+fn reasons_unseen(model: &str) -> bool {
+    !["mistral-", "ministral-", "codestral-", "devstral-", "pixtral-", "voxtral-", "open-mi", "mixtral-"].iter().any(|start| model.starts_with(start))
 }
 
 fn field(shape: Shape, key: &str) -> Field {
@@ -54,9 +60,9 @@ fn chat(key: &str) -> Field {
         | "prompt_logprobs"
         | "top_prompt_logprobs"
         | "parallel_tool_calls"
-        | "reasoning_effort"
         | "prompt_mode"
         | "safe_prompt" => Field::Free,
+        "reasoning_effort" => Field::Reasoning,
         "guardrails" => Field::Refused("another model checks the messages, and what that costs is not in the usage"),
         _ => generation(key),
     }

@@ -6,11 +6,10 @@ use bytes::Bytes;
 use serde_json::{Value, json};
 
 use super::meter_whole;
-use crate::apis::Measured;
 use crate::apis::event_meter::{EventMeter, EventReader, Verdict};
 use crate::apis::json::{JsonError, Kind, Scanner};
-use crate::apis::openai;
 use crate::apis::read::remember;
+use crate::apis::{Measured, Served, openai};
 use crate::prices::{Unit, Usage};
 
 /// The meter.
@@ -30,7 +29,7 @@ pub(super) struct Reader {
 
 impl StreamMeter {
     pub(super) fn begin() -> Self {
-        Self::new(Reader { chunks: openai::Reader::new(false, 0), id: None, created: 0, open: BTreeSet::new(), tier: None })
+        Self::new(Reader { chunks: openai::Reader::new(false, 0, false), id: None, created: 0, open: BTreeSet::new(), tier: None })
     }
 }
 
@@ -88,12 +87,12 @@ impl EventReader for Reader {
         self.chunks.event(data)
     }
 
-    fn unread(&mut self, bytes: u64) {
-        self.chunks.unread(bytes);
+    fn served(&self) -> Served {
+        self.chunks.served()
     }
 
-    fn served_output(&self) -> u64 {
-        self.chunks.served_output()
+    fn served_mut(&mut self) -> &mut Served {
+        self.chunks.served_mut()
     }
 
     fn measured(&self, done: bool) -> Measured {

@@ -1,7 +1,7 @@
 use serde_json::{Value, json};
 
 use super::*;
-use crate::apis::{AskErrorKind, named};
+use crate::apis::{AskErrorKind, UnseenOutput, named};
 
 fn message(method: &Method, path: &str) -> String {
     match Mistral.operation(method, path) {
@@ -97,6 +97,9 @@ fn members_are_mistral_s_own() {
     let asked = chat(free).unwrap();
     assert_eq!((asked.service_tier.as_deref(), CHAT.unasked_tiers(&asked).len()), (Some("standard_only"), 0));
     assert_eq!(CHAT.unasked_tiers(&chat(json!({})).unwrap()), ["priority"]);
+    let unseen = |more: Value| chat(more).unwrap().unseen;
+    assert_eq!((unseen(json!({})), unseen(json!({"reasoning_effort": "none"}))), (UnseenOutput::UpTo(0), UnseenOutput::UpTo(0)));
+    assert_eq!((unseen(json!({"reasoning_effort": "high"})), unseen(json!({"model": "magistral-medium-2509"}))), (UnseenOutput::Any, UnseenOutput::Any));
     assert_eq!(chat(json!({"n": 3, "max_tokens": 50})).unwrap().bound.choices, 3);
     // What is predicted and rejected is billed beside the limit.
     assert!(chat(json!({"prediction": {"type": "content", "content": "x".repeat(500)}})).unwrap().bound.input.get(Unit::Output) >= 500);

@@ -7,6 +7,8 @@ use crate::apis::json::{JsonError, Kind, Scanner, Text};
 /// What stands in an event.
 #[derive(Debug, Default)]
 pub(super) struct Event<'a> {
+    pub(super) id: Option<Text<'a>>,
+    pub(super) created: Option<Range<usize>>,
     pub(super) model: Option<Text<'a>>,
     pub(super) service_tier: Option<Text<'a>>,
     /// The member `usage`.
@@ -15,7 +17,7 @@ pub(super) struct Event<'a> {
     pub(super) vendor_usage: Option<Range<usize>>,
     /// How many choices it has.
     pub(super) choices: u64,
-    /// The bytes of what was generated.
+    /// The tokens of what was generated, at most.
     pub(super) generated: u64,
 }
 
@@ -42,6 +44,8 @@ pub(super) fn read(data: &[u8]) -> Result<Event<'_>, JsonError> {
             usage.cut.end = member.start;
         }
         match member.key.raw() {
+            b"id" if scanner.kind()? == Kind::String => event.id = Some(scanner.string()?),
+            b"created" if scanner.kind()? == Kind::Number => event.created = Some(scanner.value()?),
             b"model" if scanner.kind()? == Kind::String => event.model = Some(scanner.string()?),
             b"service_tier" if scanner.kind()? == Kind::String => event.service_tier = Some(scanner.string()?),
             b"usage" => {
@@ -71,15 +75,15 @@ pub(super) fn read(data: &[u8]) -> Result<Event<'_>, JsonError> {
     Ok(event)
 }
 
-/// The bytes of text in a choice: of its `delta`, `message` or `text`, whatever the members inside are called.
+/// The tokens of text in a choice: of its `delta`, `message` or `text`, whatever the members inside are called.
 fn choice(scanner: &mut Scanner<'_>) -> Result<u64, JsonError> {
     let mut generated = 0u64;
     if scanner.kind()? != Kind::Object {
-        return scanner.text_bytes();
+        return scanner.text_tokens();
     }
     scanner.object(|scanner, member| {
         match member.key.raw() {
-            b"delta" | b"message" | b"text" => generated = generated.saturating_add(scanner.text_bytes()?),
+            b"delta" | b"message" | b"text" => generated = generated.saturating_add(scanner.text_tokens()?),
             _ => scanner.skip()?,
         }
         Ok::<(), JsonError>(())

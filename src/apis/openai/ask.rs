@@ -42,6 +42,8 @@ pub(super) struct Scan {
     /// Messages may hold audio, and these many parts of them do.
     pub(super) takes_audio: bool,
     pub(super) audio: u64,
+    /// Reasoning is asked for by a member that is not shown to be harmless.
+    reasons: bool,
 }
 
 /// An output limit in the body. `tokens` is None where it is null.
@@ -140,6 +142,12 @@ impl Scan {
                 }
                 Err(AskError::unsupported("modalities", "only text output is available through this gateway yet: 'modalities' must be [\"text\"]"))
             })?,
+            Field::Reasoning => {
+                self.reasons = kind != Kind::String || scanner.string()?.raw() != b"none";
+                if kind != Kind::String {
+                    scanner.skip()?;
+                }
+            }
             Field::WebSearch => {
                 self.web_search = true;
                 scanner.skip()?;
@@ -195,7 +203,7 @@ impl Scan {
                 ..Bound::default()
             },
             stream: self.stream,
-            unseen: UnseenOutput::Any,
+            unseen: if self.reasons || (dialect.reasons_unseen)(&model) { UnseenOutput::Any } else { UnseenOutput::UpTo(0) },
             // A usage that comes unasked is not hidden either.
             asked_usage: !dialect.asks_for_usage
                 || self.stream && self.stream_options.as_ref().is_some_and(|options| matches!(options.include_usage, Some((true, _)))),
@@ -302,6 +310,15 @@ fn wants_max_completion_tokens(model: &str) -> bool {
     let name = name.strip_prefix("ft:").unwrap_or(name);
     let reasons = name.strip_prefix('o').is_some_and(|rest| rest.starts_with(|first: char| first.is_ascii_digit()));
     reasons || ["gpt-", "chatgpt-", "codex-", "computer-use-"].iter().any(|start| name.starts_with(start)) && !name.starts_with("gpt-oss")
+}
+
+/// Models of which it is not known that all they are billed for shows in the stream: those that reason keep it to themselves, as OpenAI's own and xAI's do.
+pub(super) fn reasons_unseen(model: &str) -> bool {
+    let name = model.rsplit('/').next().unwrap_or(model);
+    let name = name.strip_prefix("ft:").unwrap_or(name);
+    !["gpt-3.5", "gpt-4", "chatgpt-4o", "davinci-", "babbage-", "llama", "mistral", "mixtral", "ministral", "codestral", "claude", "gemma", "phi-", "command"]
+        .iter()
+        .any(|start| name.to_ascii_lowercase().starts_with(start))
 }
 
 /// OpenAI's models that search the web once for every answer, asked or not (its guide "Web search", on Chat Completions).

@@ -3,6 +3,7 @@
 //! Known is what the OpenAI API documents and what providers with the same API add to it (vLLM, DeepSeek, Groq, OpenRouter, Mistral,
 //! Qwen, ...). Everything else is refused: a member that this table does not know may cost money that the quote does not see.
 
+use super::ask::reasons_unseen;
 use super::content::REQUEST_TOKENS;
 use super::images::most_tokens;
 
@@ -26,6 +27,8 @@ pub(in crate::apis) enum Field {
     WebSearch,
     /// Becomes input tokens: counted by its bytes.
     Text,
+    /// How much the model reasons, where that may not show in a stream.
+    Reasoning,
     /// Costs nothing and becomes no tokens.
     Free,
     /// Refused with the reason.
@@ -56,6 +59,8 @@ pub(in crate::apis) struct Dialect {
     pub(in crate::apis) image_tokens: fn(&str, bool) -> u64,
     /// The most audio that one request can hold, in milliseconds, where messages may hold any that is billed by its length.
     pub(in crate::apis) audio_millis: Option<u64>,
+    /// Whether it is not known of a model that all it is billed for shows in the stream.
+    pub(in crate::apis) reasons_unseen: fn(&str) -> bool,
 }
 
 /// OpenAI's own, and what others add to it.
@@ -66,6 +71,7 @@ pub(super) const OPENAI: Dialect = Dialect {
     request_tokens: REQUEST_TOKENS,
     image_tokens: most_tokens,
     audio_millis: None,
+    reasons_unseen,
 };
 
 // === impl Dialect ===

@@ -1,10 +1,13 @@
 //! Reads a streamed answer: finds the usage, keeps back the end, and hides what the client did not ask for.
 
+use bytes::Bytes;
+use serde_json::{Value, json};
+
 use super::answer;
 use super::usage;
-use crate::apis::Measured;
 use crate::apis::event_meter::{EventMeter, EventReader, Verdict};
 use crate::apis::read::remember;
+use crate::apis::{Measured, Served};
 use crate::prices::{Unit, Usage};
 
 /// An incomplete event that is longer cannot be `data: [DONE]`, give or take a comment.
@@ -21,24 +24,27 @@ pub(in crate::apis) struct Reader {
     searches: u64,
     usage: Option<Usage>,
     absurd: bool,
+    id: Option<String>,
+    created: u64,
     model: Option<String>,
     service_tier: Option<String>,
-    served_output: u64,
+    served: Served,
+    legacy: bool,
 }
 
 // === impl StreamMeter ===
 
 impl StreamMeter {
-    pub(super) fn of(hides_usage: bool, searches: u64) -> Self {
-        Self::new(Reader::new(hides_usage, searches))
+    pub(super) fn of(hides_usage: bool, searches: u64, legacy: bool) -> Self {
+        Self::new(Reader::new(hides_usage, searches, legacy))
     }
 }
 
 // === impl Reader ===
 
 impl Reader {
-    pub(in crate::apis) fn new(hides_usage: bool, searches: u64) -> Self {
-        Self { hides_usage, searches, usage: None, absurd: false, model: None, service_tier: None, served_output: 0 }
+    pub(in crate::apis) fn new(hides_usage: bool, searches: u64, legacy: bool) -> Self {
+        Self { hides_usage, searches, usage: None, absurd: false, id: None, created: 0, model: None, service_tier: None, served: Served::default(), legacy }
     }
 }
 
@@ -59,11 +65,17 @@ impl EventReader for Reader {
             return Verdict::Pass;
         }
         let Ok(read) = answer::read(data) else {
-            self.unread(data.len() as u64);
+            self.served.unread(data.len() as u64);
             return Verdict::Pass;
         };
-        // One token for each choice beside its bytes: some tokens are never shown.
-        self.served_output = self.served_output.saturating_add(read.generated).saturating_add(read.choices);
+        // At least one token for each choice: some tokens are never shown.
+        if read.choices > 0 {
+            self.served.event(read.generated.max(read.choices));
+        }
+        remember(&mut self.id, read.id);
+        if let Some(created) = read.created.and_then(|at| std::str::from_utf8(data.get(at)?).ok()?.parse().ok()) {
+            self.created = created;
+        }
         remember(&mut self.model, read.model);
         remember(&mut self.service_tier, read.service_tier);
         // Providers that report on every event report the sum so far: the last one counts.
@@ -80,12 +92,36 @@ impl EventReader for Reader {
         if !at.is_null && read.choices == 0 { Verdict::Drop } else { Verdict::Cut(at.cut) }
     }
 
-    fn unread(&mut self, bytes: u64) {
-        self.served_output = self.served_output.saturating_add(bytes);
+    fn served(&self) -> Served {
+        self.served
     }
 
-    fn served_output(&self) -> u64 {
-        self.served_output
+    fn served_mut(&mut self) -> &mut Served {
+        &mut self.served
+    }
+
+    fn end_at_limit(&mut self, usage: &Usage) -> Option<Bytes> {
+        let envelope = |choices: Value, usage: Option<Value>| {
+            let object = if self.legacy { "text_completion" } else { "chat.completion.chunk" };
+            let mut event = json!({"id": self.id.as_deref()?, "object": object, "created": self.created, "model": self.model, "choices": choices});
+            if let (Value::Object(event), Some(usage)) = (&mut event, usage) {
+                event.insert("usage".to_owned(), usage);
+            }
+            Some(format!("data: {event}\n\n"))
+        };
+        let choice = if self.legacy {
+            json!({"index": 0, "text": "", "logprobs": null, "finish_reason": "length"})
+        } else {
+            json!({"index": 0, "delta": {}, "logprobs": null, "finish_reason": "length"})
+        };
+        let asked = !self.hides_usage;
+        let mut events = envelope(json!([choice]), asked.then_some(Value::Null))?;
+        if asked {
+            let (input, output) = (usage.input_tokens(), usage.get(Unit::Output));
+            let told = json!({"prompt_tokens": input, "completion_tokens": output, "total_tokens": input.saturating_add(output)});
+            events += &envelope(json!([]), Some(told))?;
+        }
+        Some(Bytes::from(events + "data: [DONE]\n\n"))
     }
 
     fn measured(&self, done: bool) -> Measured {
@@ -94,7 +130,7 @@ impl EventReader for Reader {
             absurd: self.absurd,
             service_tier: self.service_tier.clone(),
             model: self.model.clone(),
-            served_output: self.served_output,
+            served_output: self.served.tokens(),
             complete: done,
             reported_cost: None,
             input: None,

@@ -18,10 +18,13 @@ use crate::money::Usd;
 use crate::prices::Rates;
 use crate::tls;
 
-use super::{OnDisconnect, OnUncertain, Route, RoutePath, RoutePrice, Routes, Upstream, UpstreamKey};
+use super::{HoldPolicy, OnDisconnect, OnUncertain, Route, RoutePath, RoutePrice, Routes, Upstream, UpstreamKey};
 
 /// Below this many output tokens an answer is not worth sending, unless a route says otherwise.
 const MIN_OUTPUT: u64 = 16;
+/// How long a request waits for money that only other requests hold, unless a route says otherwise; and the longest that one may say.
+const HOLD_WAIT: Duration = Duration::from_millis(250);
+const LONGEST_HOLD_WAIT: Duration = Duration::from_secs(30);
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -56,6 +59,8 @@ struct RawRoute {
     on_disconnect: Option<Spanned<String>>,
     on_uncertain: Option<Spanned<String>>,
     price: Option<Spanned<toml::Value>>,
+    hold: Option<Spanned<String>>,
+    hold_wait: Option<Spanned<String>>,
     min_output: Option<u32>,
     default_max_output: Option<u32>,
     stream_cost_comment: Option<bool>,
@@ -218,6 +223,12 @@ impl Checker<'_> {
         );
         let on_disconnect = self.choice(raw.on_disconnect.as_ref(), [("drain", OnDisconnect::Drain), ("cancel", OnDisconnect::Cancel)]);
         let on_uncertain = self.choice(raw.on_uncertain.as_ref(), [("charge", OnUncertain::Charge), ("void", OnUncertain::Void)]);
+        let hold = self.choice(raw.hold.as_ref(), [("rolling", HoldPolicy::Rolling), ("full", HoldPolicy::Full)]);
+        let hold_wait = raw.hold_wait.as_ref().map_or(HOLD_WAIT, |place| {
+            let parsed = parse_duration(place.get_ref())
+                .and_then(|wait| if wait > LONGEST_HOLD_WAIT { Err("a request waits at most 30s".to_owned()) } else { Ok(wait) });
+            self.take(place, parsed).unwrap_or(HOLD_WAIT)
+        });
         if self.errors.len() > before {
             return None;
         }
@@ -230,6 +241,8 @@ impl Checker<'_> {
             on_disconnect,
             on_uncertain,
             price,
+            hold,
+            hold_wait,
             min_output: raw.min_output.map_or(MIN_OUTPUT, u64::from),
             default_max_output: raw.default_max_output.map(u64::from),
             stream_cost_comment: raw.stream_cost_comment.unwrap_or(false),

@@ -23,6 +23,8 @@ use crate::ledger::types::{Certainty, HoldId, LedgerError};
 use crate::prices::{Unit, Usage};
 
 const INSTEAD: &str = "set SPENDGATE_STORE to another file";
+/// What is behind the name of a file that is being built.
+const BUILDING: &str = ".importing";
 
 /// Reads all of it in one read transaction: it may run beside a gateway, and what is charged after it began is not in it.
 pub(crate) fn export(path: &Path, zone: &TimeZone, take: Take<'_>) -> Result<(), TransferError> {
@@ -73,7 +75,7 @@ pub(crate) fn import(path: &Path, zone: &TimeZone, checked: &Checked, reader: &m
     }
     let _lock = lock(path, "ledger", INSTEAD)?;
     refuse_one_that_is_there(path)?;
-    let building = with_end(path, ".importing");
+    let building = with_end(path, BUILDING);
     // One that an import left which was broken off.
     remove(&building)?;
     let built = build(&building, zone, checked, reader).and_then(|()| {
@@ -94,22 +96,40 @@ pub(crate) fn import(path: &Path, zone: &TimeZone, checked: &Checked, reader: &m
     Ok(report)
 }
 
-/// A file with an account in it is a ledger; one that was only opened is none yet.
-fn refuse_one_that_is_there(path: &Path) -> Result<(), TransferError> {
+/// How many accounts there are in a file: with any it is a ledger; one that was only opened is none yet.
+fn accounts_in(path: &Path) -> Result<i64, LedgerError> {
     if !path.exists() {
-        return Ok(());
+        return Ok(0);
     }
-    let connection = Connection::open(path).map_err(failed)?;
+    let connection = Connection::open(path).map_err(|error| fault(&error))?;
     if !check_version(&connection)? {
-        return Ok(());
+        return Ok(0);
     }
-    let accounts: i64 = connection.query_row("SELECT count(*) FROM accounts", [], |row| row.get(0)).map_err(failed)?;
+    connection.query_row("SELECT count(*) FROM accounts", [], |row| row.get(0)).map_err(|error| fault(&error))
+}
+
+fn refuse_one_that_is_there(path: &Path) -> Result<(), TransferError> {
+    let accounts = accounts_in(path)?;
     if accounts == 0 {
         return Ok(());
     }
     let path = path.display();
     Err(TransferError::NotEmpty(format!(
         "there is a ledger with {accounts} accounts at {path} already, and an import fills only an empty store: {INSTEAD}, or move {path} away together with {path}-wal and {path}-shm"
+    )))
+}
+
+/// Refuses a place that an import was to fill and did not: a gateway would begin an empty ledger there, in which nobody's token is known. To be called
+/// with the lock on the file, so that no import is under way.
+pub(super) fn refuse_unfinished_import(path: &Path) -> Result<(), LedgerError> {
+    let building = with_end(path, BUILDING);
+    if !building.exists() || accounts_in(path)? > 0 {
+        return Ok(());
+    }
+    Err(LedgerError::Incompatible(format!(
+        "an import into the ledger {} was begun and did not end: run \"spendgate import\" again, or take {} away for a new ledger",
+        path.display(),
+        building.display()
     )))
 }
 

@@ -21,6 +21,7 @@ use super::load::{Loaded, load};
 use super::queue::Queue;
 use super::save::save;
 use super::schema::{fault, prepare};
+use super::transfer::refuse_unfinished_import;
 use super::trim::trim;
 use crate::ledger::grant::Grant;
 use crate::ledger::handle::Admission;
@@ -66,6 +67,7 @@ pub(crate) fn start(settings: Settings, directory: Arc<Directory>, queue: Arc<Qu
     }
     let instead = "set SPENDGATE_STORE to another file; several gateways on one ledger need Redis";
     let lock = lock(&settings.path, "ledger", instead)?;
+    refuse_unfinished_import(&settings.path)?;
     let mut connection = connect(&settings)?;
     prepare(&mut connection)?;
     let checkpointer = Checkpointer::start(&settings.path)?;
@@ -302,7 +304,7 @@ fn keep_alive(state: &mut State, now: Timestamp, renewals: &[Renewal], changes: 
     for renewal in renewals {
         match state.renew(now, renewal, changes) {
             Ok(Renewed::Gone) => tracing::debug!(hold = %renewal.hold, "a hold was gone before its request ended"),
-            Ok(Renewed::Done | Renewed::NotRaised) => {}
+            Ok(Renewed::Done | Renewed::NotRaised { .. }) => {}
             Err(error) => tracing::warn!(hold = %renewal.hold, %error, "a hold could not be renewed"),
         }
     }

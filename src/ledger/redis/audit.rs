@@ -31,7 +31,7 @@ pub(crate) fn audit(address: &RedisAddress) -> Result<AuditReport, LedgerError> 
     let address = address.clone();
     let runtime = tokio::runtime::Builder::new_current_thread().build().map_err(|error| LedgerError::Unavailable(error.to_string()))?;
     let report = runtime.block_on(worker.run(async move {
-        let connections = Connections::start(&address, CallOptions { timeout: PATIENCE, replicas: 0 }).map_err(|error| unavailable(&error))?;
+        let connections = Connections::start(&address, CallOptions { timeout: PATIENCE, replicas: 0 })?;
         super::checks::check(&connections, &address, super::store::START).await?;
         all(&connections).await
     }));

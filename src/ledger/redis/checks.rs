@@ -7,10 +7,11 @@ use redis::Value;
 use tokio::time::Instant;
 
 use super::address::{RedisAddress, Topology};
-use super::connections::Connections;
-use super::keys;
+use super::connections::{Connections, Primary};
 use super::link::Info;
+use super::remedies::{hint, remedy};
 use super::script::CallError;
+use super::{keys, rights};
 use crate::ledger::types::LedgerError;
 
 /// The version of the layout of the keys.
@@ -39,40 +40,45 @@ pub(super) async fn check_servers(connections: &Connections, address: &RedisAddr
 }
 
 async fn patiently(connections: &Connections, address: &RedisAddress, patience: Duration, with_version: bool) -> Result<(), LedgerError> {
+    let commands = rights::needed(address, connections.replicas());
     let deadline = Instant::now() + patience;
     loop {
-        match try_to_check(connections, address, with_version).await {
-            Err(LedgerError::Unavailable(why)) if Instant::now() >= deadline => {
-                let why = connections.why_not().unwrap_or(why);
-                return Err(LedgerError::Unavailable(format!("{address} cannot be reached: {why}. Start it, or set SPENDGATE_STORE to another one")));
-            }
-            Err(LedgerError::Unavailable(_)) => match connections.why_not().filter(|why| is_for_good(why)) {
-                Some(why) => {
-                    return Err(LedgerError::Incompatible(format!("{address} refuses: {why}. Check the user and the password in SPENDGATE_STORE")));
-                }
-                None => tokio::time::sleep(PAUSE).await,
-            },
+        let failed = match try_to_check(connections, address, &commands, with_version).await {
+            Err(LedgerError::Unavailable(why)) => why,
             done => return done,
+        };
+        let mut troubles = connections.troubles();
+        troubles.push(failed);
+        if let Some((why, remedy)) = troubles.iter().find_map(|why| remedy(why, address, &commands).map(|remedy| (why, remedy))) {
+            return Err(LedgerError::Incompatible(format!("{address} cannot be used: {why}. {remedy}")));
         }
+        if Instant::now() >= deadline {
+            let why = troubles.swap_remove(0);
+            return Err(LedgerError::Unavailable(format!("{address} cannot be reached: {why}. {}", hint(&why, address))));
+        }
+        tokio::time::sleep(PAUSE).await;
     }
 }
 
-async fn try_to_check(connections: &Connections, address: &RedisAddress, with_version: bool) -> Result<(), LedgerError> {
+async fn try_to_check(connections: &Connections, address: &RedisAddress, commands: &[&str], with_version: bool) -> Result<(), LedgerError> {
     let unavailable = |error: &CallError| LedgerError::Unavailable(error.to_string());
-    let primaries = connections.infos().await.map_err(|error| unavailable(&error))?;
+    let primaries = connections.primaries(commands).await.map_err(|error| unavailable(&error))?;
     let mut warnings = BTreeSet::new();
-    for (host, info, policy) in &primaries {
+    for Primary { host, info, policy, forbidden } in &primaries {
         server(&host.to_string(), info, policy.as_deref(), address, &mut warnings)?;
+        if !forbidden.is_empty() {
+            let user = address.login.user.as_deref().unwrap_or("default");
+            return Err(LedgerError::Incompatible(format!(
+                "{host} does not let the user {user:?} run {} on the keys of the ledger. {}",
+                forbidden.join(", "),
+                rights::advice(address, commands)
+            )));
+        }
     }
     for warning in warnings {
         tracing::warn!("{warning}");
     }
     if with_version { version(connections).await } else { Ok(()) }
-}
-
-/// Waiting would not help.
-fn is_for_good(why: &str) -> bool {
-    ["WRONGPASS", "NOAUTH", "AuthenticationFailed", "authentication", "NOPERM"].iter().any(|sign| why.contains(sign))
 }
 
 /// One primary.
@@ -119,10 +125,9 @@ async fn version(connections: &Connections) -> Result<(), LedgerError> {
     let unavailable = |error: &dyn std::fmt::Display| LedgerError::Unavailable(error.to_string());
     let mut claim = redis::cmd("HSETNX");
     claim.arg(keys::META).arg("version").arg(VERSION);
+    let foreign = || LedgerError::Incompatible(format!("the key {} is not a ledger's: set SPENDGATE_STORE to another server or database", keys::META));
     connections.command(keys::META, claim).await.map_err(|error| match error {
-        CallError::Refused(why) if why.contains("NOPERM") => LedgerError::Incompatible(format!(
-            "{why}. The ledger's user needs \"~sg:* +@read +@write +@scripting +@transaction +@connection +info +time +wait +config|get +cluster|slots\""
-        )),
+        CallError::Script(_) => foreign(),
         other => unavailable(&other),
     })?;
     let mut question = redis::cmd("HGET");
@@ -136,7 +141,7 @@ async fn version(connections: &Connections) -> Result<(), LedgerError> {
             "the ledger has version {:?}, this spendgate knows version {VERSION:?}: run the spendgate that wrote it, or set SPENDGATE_STORE to another one",
             String::from_utf8_lossy(&version)
         ))),
-        _ => Err(LedgerError::Incompatible(format!("the key {} is not a ledger's: set SPENDGATE_STORE to another database", keys::META))),
+        _ => Err(foreign()),
     }
 }
 

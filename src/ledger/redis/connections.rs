@@ -16,6 +16,7 @@ use super::link::{Failed, Info, Link};
 use super::script::{CallError, Run, Script};
 use super::server::Server;
 use super::topology::Servers;
+use crate::ledger::types::LedgerError;
 
 /// How often a call follows servers that say "not me".
 const REDIRECTS: usize = 5;
@@ -53,6 +54,17 @@ struct Call<'a> {
     writes: bool,
 }
 
+/// What a primary is like.
+pub(super) struct Primary {
+    pub(super) host: Host,
+    /// What it says of itself.
+    pub(super) info: Info,
+    /// Its policy for when memory is full, where it may be asked.
+    pub(super) policy: Option<String>,
+    /// What our user may not run there, of what it needs.
+    pub(super) forbidden: Vec<String>,
+}
+
 /// What to do about an error.
 enum Next {
     Fail,
@@ -72,7 +84,10 @@ impl std::fmt::Debug for Connections {
 
 impl Connections {
     /// Begins to connect, on the current runtime.
-    pub(crate) fn start(address: &RedisAddress, options: CallOptions) -> Result<Self, CallError> {
+    ///
+    /// # Errors
+    /// Where the certificates that the address names cannot be read.
+    pub(crate) fn start(address: &RedisAddress, options: CallOptions) -> Result<Self, LedgerError> {
         let (sender, changes) = watch::channel(0);
         let servers = Servers::start(address, connect_timeout(options.timeout), sender)?;
         Ok(Self(Arc::new(Inner { servers, options, changes })))
@@ -136,25 +151,32 @@ impl Connections {
         }
     }
 
-    /// What every primary says of itself, with its policy for when memory is full where it tells.
-    pub(super) async fn infos(&self) -> Result<Vec<(Host, Info, Option<String>)>, CallError> {
-        let primaries = self.0.servers.primaries();
-        if primaries.is_empty() {
+    /// What every primary says of itself, and which of these commands our user may not run there.
+    pub(super) async fn primaries(&self, commands: &[&str]) -> Result<Vec<Primary>, CallError> {
+        let hosts = self.0.servers.primaries();
+        if hosts.is_empty() {
             return Err(CallError::NotSent(
                 "no server says which one is the primary; are they a Cluster, or Sentinels of that name, as SPENDGATE_STORE says?".to_owned(),
             ));
         }
-        let mut infos = Vec::with_capacity(primaries.len());
-        for host in primaries {
+        let timeout = self.0.options.timeout;
+        let mut primaries = Vec::with_capacity(hosts.len());
+        for host in hosts {
             let link = self.0.servers.at(&host).link()?;
-            infos.push((host, link.info(self.0.options.timeout).await?, link.eviction_policy(self.0.options.timeout).await));
+            let info = link.info(timeout).await?;
+            primaries.push(Primary { host, info, policy: link.eviction_policy(timeout).await, forbidden: link.forbidden(commands, timeout).await? });
         }
-        Ok(infos)
+        Ok(primaries)
     }
 
-    /// Why there is no connection, where that is known.
-    pub(super) fn why_not(&self) -> Option<String> {
-        self.0.servers.trouble()
+    /// Replicas that must have a change before it counts.
+    pub(super) fn replicas(&self) -> u32 {
+        self.0.options.replicas
+    }
+
+    /// Why there are no connections, as far as that is known.
+    pub(super) fn troubles(&self) -> Vec<String> {
+        self.0.servers.troubles()
     }
 
     fn server(&self, account: &str) -> Result<Arc<Server>, CallError> {
@@ -230,7 +252,9 @@ impl Connections {
         }
         commands.add_command(command.clone());
         if replicas > 0 {
-            commands.cmd("WAIT").arg(replicas).arg(u64::try_from(self.0.options.timeout.as_millis() / 2).unwrap_or(u64::MAX));
+            // Never 0, which would be for ever.
+            let wait = link.patience_with_replicas(self.0.options.timeout / 2).max(Duration::from_millis(1));
+            commands.cmd("WAIT").arg(replicas).arg(u64::try_from(wait.as_millis()).unwrap_or(u64::MAX));
         }
         let answers = link.ask_all(&commands, 0, usize::from(asking) + 1 + usize::from(replicas > 0), deadline).await?;
         let mut answers = answers.into_iter().skip(usize::from(asking));
@@ -239,10 +263,13 @@ impl Connections {
             Some(answer) => answer,
             None => return Err(Failed::Late),
         };
-        match answers.next() {
-            Some(Value::Int(count)) if count < i64::from(replicas) => Err(Failed::Unreplicated),
-            _ => Ok(answer),
+        if replicas == 0 {
+            return Ok(answer);
         }
+        // A wait that is refused is no wait.
+        let enough = matches!(answers.next(), Some(Value::Int(count)) if count >= i64::from(replicas));
+        link.replicated(enough);
+        if enough { Ok(answer) } else { Err(Failed::Unreplicated) }
     }
 
     /// What a failed call means, and what it says of the connection.

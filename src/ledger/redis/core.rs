@@ -101,10 +101,10 @@ impl Core {
         Some((record, running.slot))
     }
 
-    /// A hold was raised.
-    pub(super) fn raised(&self, hold: HoldId, by: Usd) {
+    /// A hold is at least this much now.
+    pub(super) fn raised(&self, hold: HoldId, to: Usd) {
         if let Some(running) = locked(&self.running).get_mut(&hold) {
-            running.hold.facts.amount = running.hold.facts.amount.plus(by).unwrap_or(Usd::MAX);
+            running.hold.facts.amount = running.hold.facts.amount.max(to);
         }
     }
 

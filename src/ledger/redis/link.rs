@@ -1,15 +1,21 @@
 //! One connection to one server: known to be a primary, and which one, before anything is asked over it.
 
+use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, Client, Cmd, ConnectionAddr, IntoConnectionInfo, Pipeline, RedisConnectionInfo, RedisError, TlsCertificates, Value};
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
 use sha2::{Digest, Sha256};
 
 use super::address::{Host, Login, RedisAddress};
 use super::keys::hex;
+use super::remedies::{IS_REPLICA, IS_SENTINEL};
+use super::rights;
 use super::script::CallError;
+use crate::ledger::types::LedgerError;
 
 /// Calls that wait in line for the socket: the line is never what a request waits for.
 const LINE: usize = 4096;
@@ -17,6 +23,10 @@ const LINE: usize = 4096;
 const WRITE_BUFFER: usize = 256 * 1024;
 /// A connection that has answered nothing for so long, though it was asked, is given up.
 const SILENT: Duration = Duration::from_secs(1);
+
+/// While there are too few replicas, they are waited for in full once in so many milliseconds, otherwise only so long.
+const LACKING_EACH: u64 = 1000;
+const LACKING: Duration = Duration::from_millis(2);
 
 /// How to reach servers.
 #[derive(Clone)]
@@ -36,6 +46,8 @@ pub(super) struct Link {
     began: Instant,
     /// When something was asked that was not answered since, in milliseconds after `began`; 0: everything is answered.
     unanswered_since: AtomicU64,
+    /// When replicas were last waited for in full, while there are too few of them, in milliseconds after `began`; 0: there are enough.
+    lacking_replicas: AtomicU64,
 }
 
 /// What a server says of itself.
@@ -46,20 +58,17 @@ pub(super) struct Info(pub(super) String);
 
 impl Dialer {
     /// For the servers of an address.
-    pub(super) fn to_servers(address: &RedisAddress, timeout: Duration) -> Result<Self, CallError> {
+    pub(super) fn to_servers(address: &RedisAddress, timeout: Duration) -> Result<Self, LedgerError> {
         Self::new(address, address.login.clone(), address.database, timeout)
     }
 
     /// For its Sentinels.
-    pub(super) fn to_sentinels(address: &RedisAddress, timeout: Duration) -> Result<Self, CallError> {
+    pub(super) fn to_sentinels(address: &RedisAddress, timeout: Duration) -> Result<Self, LedgerError> {
         Self::new(address, address.sentinel_login.clone(), 0, timeout)
     }
 
-    fn new(address: &RedisAddress, login: Login, database: i64, timeout: Duration) -> Result<Self, CallError> {
-        let certificates = match &address.authority {
-            Some(path) => Some(std::fs::read(path).map_err(|error| CallError::NotSent(format!("cannot read {}: {error}", path.display())))?),
-            None => None,
-        };
+    fn new(address: &RedisAddress, login: Login, database: i64, timeout: Duration) -> Result<Self, LedgerError> {
+        let certificates = address.authority.as_deref().map(authority).transpose()?;
         Ok(Self { tls: address.tls, certificates, login, database, timeout })
     }
 
@@ -99,15 +108,30 @@ impl Dialer {
     /// A connection to a primary, that can be asked.
     pub(super) async fn link(&self, host: &Host) -> Result<(Link, Info), CallError> {
         let mut connection = self.connect(host).await?;
-        let info = Info::ask(&mut connection, self.timeout).await.map_err(|error| CallError::NotSent(format!("{host}: {error}")))?;
+        let info = Info::ask(&mut connection, self.timeout).await.map_err(|error| CallError::NotSent(format!("{host}: {}", error.reason())))?;
         if info.field("loading") == Some("1") {
             return Err(CallError::NotSent(format!("{host} is still loading its data")));
         }
-        if info.field("role") != Some("master") {
-            return Err(CallError::NotSent(format!("{host} is a replica, not a primary")));
+        if info.field("redis_mode") == Some("sentinel") {
+            return Err(CallError::NotSent(format!("{host} {IS_SENTINEL}")));
         }
-        let link = Link { connection, identity: info.identity(), began: Instant::now(), unanswered_since: AtomicU64::new(0) };
+        if info.field("role") != Some("master") {
+            return Err(CallError::NotSent(format!("{host} {IS_REPLICA}")));
+        }
+        let link =
+            Link { connection, identity: info.identity(), began: Instant::now(), unanswered_since: AtomicU64::new(0), lacking_replicas: AtomicU64::new(0) };
         Ok((link, info))
+    }
+}
+
+/// The file of the certificates that sign the servers', of which one at least can be read.
+fn authority(path: &Path) -> Result<Vec<u8>, LedgerError> {
+    let refused =
+        |what: &str| LedgerError::Incompatible(format!("{} {what}. Name a file of certificates (PEM) with \"?ca=\" in SPENDGATE_STORE", path.display()));
+    let text = std::fs::read(path).map_err(|error| refused(&format!("cannot be read: {error}")))?;
+    match CertificateDer::pem_slice_iter(&text).next() {
+        Some(Ok(_)) => Ok(text),
+        _ => Err(refused("holds no certificate")),
     }
 }
 
@@ -128,7 +152,7 @@ impl Link {
     }
 
     async fn asked<T>(&self, deadline: tokio::time::Instant, answer: impl Future<Output = Result<T, RedisError>>) -> Result<T, Failed> {
-        let now = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX).max(1);
+        let now = self.now();
         let _ = self.unanswered_since.compare_exchange(0, now, Ordering::Relaxed, Ordering::Relaxed);
         match tokio::time::timeout_at(deadline, answer).await {
             Ok(answer) => {
@@ -143,6 +167,29 @@ impl Link {
     pub(super) fn is_silent(&self) -> bool {
         let since = self.unanswered_since.load(Ordering::Relaxed);
         since > 0 && self.began.elapsed() > Duration::from_millis(since) + SILENT
+    }
+
+    /// How long replicas are waited for, `usual` where there were enough the last time. Whatever is asked over this connection waits as long: where there
+    /// are too few, that is rare, so that endings and renewals still reach the server in time.
+    pub(super) fn patience_with_replicas(&self, usual: Duration) -> Duration {
+        let last = self.lacking_replicas.load(Ordering::Relaxed);
+        let now = self.now();
+        let due = now.saturating_sub(last) >= LACKING_EACH;
+        if last == 0 || (due && self.lacking_replicas.compare_exchange(last, now, Ordering::Relaxed, Ordering::Relaxed).is_ok()) { usual } else { LACKING }
+    }
+
+    /// Whether enough replicas had the last change.
+    pub(super) fn replicated(&self, enough: bool) {
+        if enough {
+            self.lacking_replicas.store(0, Ordering::Relaxed);
+        } else {
+            let _ = self.lacking_replicas.compare_exchange(0, self.now(), Ordering::Relaxed, Ordering::Relaxed);
+        }
+    }
+
+    /// Milliseconds since it began, never 0.
+    fn now(&self) -> u64 {
+        u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX).max(1)
     }
 
     /// Asks the server again who it is: a replication id changes in its life.
@@ -162,6 +209,22 @@ impl Link {
         question.arg("GET").arg("maxmemory-policy");
         let answer = tokio::time::timeout(timeout, question.query_async::<Vec<String>>(&mut connection)).await;
         answer.ok()?.ok()?.into_iter().nth(1)
+    }
+
+    /// Which of these commands our user may not run on the keys of the ledger; none where the server cannot tell.
+    pub(super) async fn forbidden(&self, commands: &[&str], timeout: Duration) -> Result<Vec<String>, CallError> {
+        let mut connection = self.connection.clone();
+        let mut question = redis::cmd("EVAL");
+        question.arg(rights::SCRIPT).arg(0).arg(commands);
+        match tokio::time::timeout(timeout, question.query_async(&mut connection)).await {
+            Ok(Ok(forbidden)) => Ok(forbidden),
+            Ok(Err(error)) => match CallError::from(&error) {
+                // Too old a server, or one that only resembles Redis.
+                CallError::Script(_) => Ok(Vec::new()),
+                other => Err(other),
+            },
+            Err(_) => Err(CallError::Unknown(format!("its rights were not told within {} ms", timeout.as_millis()))),
+        }
     }
 }
 

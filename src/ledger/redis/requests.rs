@@ -50,6 +50,12 @@ pub(super) async fn admit(core: Arc<Core>, settler: Arc<Settler>, facts: Arc<Tok
         AdmitReply::Granted { admitted, held } => {
             if held {
                 core.began(Running { hold: hold(admitted.amount, decided.on_token, decided.on_account), slot });
+                // The answer may have taken so long that another server took over meanwhile, and was vouched for without this hold. Whoever takes over from
+                // now on is told of it.
+                if core.connections().identity(&account).ok().as_deref() != Some(identity.as_str()) {
+                    hand_over(&core, request.hold, Ending::Void(request.hold, request.lease), None);
+                    return Err(LedgerError::Unavailable("its server changed while it answered".to_owned()));
+                }
             }
             Ok(Admission::Granted(Grant::new(settler, facts, request.hold, held.then_some(request.lease), admitted)))
         }
@@ -122,8 +128,8 @@ async fn renew(core: &Core, renewal: Renewal) -> Result<Renewed, LedgerError> {
     let Some(account) = core.account_of(renewal.hold) else { return Ok(Renewed::Gone) };
     let renewed = core.answered(core.operations.renew(&account, &[renewal]).await)?;
     let renewed = renewed.into_iter().next().ok_or_else(unanswered)??;
-    if renewed == Renewed::Done && renewal.raise.is_positive() {
-        core.raised(renewal.hold, renewal.raise);
+    if renewed == Renewed::Done {
+        core.raised(renewal.hold, renewal.raise_to);
     }
     Ok(renewed)
 }

@@ -173,6 +173,12 @@ impl Scripts {
         }))
     }
 
+    /// Their texts.
+    #[cfg(test)]
+    pub(super) fn sources(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(|script| script.source.as_str())
+    }
+
     /// One of them.
     pub(crate) fn get(&self, name: Name) -> &Script {
         &self.0[name as usize]
@@ -221,6 +227,13 @@ impl Script {
 // === impl CallError ===
 
 impl CallError {
+    /// Why there was no answer, without what that means for the call.
+    pub(crate) fn reason(&self) -> &str {
+        match self {
+            Self::NotSent(why) | Self::Unknown(why) | Self::Refused(why) | Self::Script(why) => why,
+        }
+    }
+
     /// Whether a call failed only because the server does not know the script yet.
     #[cfg(test)]
     pub(crate) fn is_unknown_script(error: &RedisError) -> bool {

@@ -89,7 +89,7 @@ async fn keep_connected(
             }
             Err(error) => {
                 tracing::debug!(%host, %error, "no connection yet");
-                *trouble.lock().unwrap_or_else(PoisonError::into_inner) = Some(error.to_string());
+                *trouble.lock().unwrap_or_else(PoisonError::into_inner) = Some(error.reason().to_owned());
             }
         }
         tokio::time::sleep(pause).await;

@@ -29,6 +29,8 @@ use crate::tokens::{NewToken, Secret, SecretHash, TokenId, TokenPatch, TokenRule
 
 /// How long a start waits for the server.
 pub(super) const START: Duration = Duration::from_secs(10);
+/// The pause between two tries of a start.
+const AGAIN: Duration = Duration::from_millis(100);
 /// How long a closing ledger goes on trying to deliver what it was given.
 const LAST_TRIES: Duration = Duration::from_secs(8);
 
@@ -159,22 +161,14 @@ impl Store {
         let name = name.to_owned();
         self.on_worker(move |core| async move {
             core.connections().connected(&name, START).await.map_err(|error| unavailable(&error))?;
-            if let Some(key) = main_key {
-                // First the way to the account, then the key itself: one that leads nowhere does no harm.
-                set_text(&core, &keys::main_key(&key), &name).await?;
+            let deadline = tokio::time::Instant::now() + START;
+            loop {
+                match ensure_account(&core, &name, main_key).await {
+                    // Its replicas may be about to come. All of it can be repeated.
+                    Err(LedgerError::Unavailable(_)) if tokio::time::Instant::now() < deadline => tokio::time::sleep(AGAIN).await,
+                    done => return done,
+                }
             }
-            let id = core.answered(core.operations.allocate_account(&name, None).await)?;
-            let ensured = core.answered(core.operations.ensure_account(&name, id, main_key).await)?;
-            if let Some(before) = ensured.main_key_before.filter(|before| main_key.is_some_and(|key| key != *before)) {
-                delete(&core, &keys::main_key(&before)).await;
-            }
-            if ensured.id != id {
-                core.answered(core.operations.allocate_account(&name, Some(ensured.id)).await)?;
-            }
-            if core.serves(&name) {
-                failover::vouch(&core, &name).await?;
-            }
-            Ok(EnsuredAccount { created: ensured.created, has_main_key: ensured.has_main_key })
         })
         .await
     }
@@ -310,7 +304,7 @@ async fn start(address: RedisAddress, settings: Settings) -> Result<(RedisAddres
     let options = OutboxOptions { fsync: settings.fsync_always, ..OutboxOptions::default() };
     let (outbox, recovered) = Outbox::open(&settings.outbox, &options)?;
     let call = CallOptions { timeout: settings.timeout, replicas: settings.replicas };
-    let connections = Connections::start(&address, call).map_err(|error| unavailable(&error))?;
+    let connections = Connections::start(&address, call)?;
     checks::check(&connections, &address, START).await?;
     let operations: Arc<Scripts> = Arc::new(Operations::new(connections, settings.zone));
     if !recovered.is_empty() {
@@ -326,6 +320,25 @@ async fn start(address: RedisAddress, settings: Settings) -> Result<(RedisAddres
     let patience = DeliverOptions { attempt: settings.timeout * 2, ..DeliverOptions::default() };
     let deliverer = Deliverer::start(Endings(Arc::clone(&operations)), outbox.clone(), recovered, patience);
     Ok((address, Arc::new(Core::new(operations, outbox, deliverer, failover)), settings.journal_days))
+}
+
+async fn ensure_account(core: &Arc<Core>, name: &str, main_key: Option<SecretHash>) -> Result<EnsuredAccount, LedgerError> {
+    if let Some(key) = main_key {
+        // First the way to the account, then the key itself: one that leads nowhere does no harm.
+        set_text(core, &keys::main_key(&key), name).await?;
+    }
+    let id = core.answered(core.operations.allocate_account(name, None).await)?;
+    let ensured = core.answered(core.operations.ensure_account(name, id, main_key).await)?;
+    if let Some(before) = ensured.main_key_before.filter(|before| main_key.is_some_and(|key| key != *before)) {
+        delete(core, &keys::main_key(&before)).await;
+    }
+    if ensured.id != id {
+        core.answered(core.operations.allocate_account(name, Some(ensured.id)).await)?;
+    }
+    if core.serves(name) {
+        failover::vouch(core, name).await?;
+    }
+    Ok(EnsuredAccount { created: ensured.created, has_main_key: ensured.has_main_key })
 }
 
 /// The account's server, as an admission or a change by hand names it.

@@ -1,18 +1,21 @@
 //! Which server is the one to ask: always the same one, the primary that the Sentinels name, or the one that keeps the slot.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use redis::aio::MultiplexedConnection;
+use redis::Value;
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 
 use super::address::{Host, RedisAddress, Topology};
 use super::link::Dialer;
+use super::remedies::{SENTINEL, UNKNOWN_NAME};
+use super::scouts::Scouts;
 use super::script::CallError;
 use super::server::Server;
 use super::slots::{SlotMap, slot};
+use crate::ledger::types::LedgerError;
 
 /// How often the Sentinels are asked for the primary.
 const ASK_SENTINELS: Duration = Duration::from_millis(500);
@@ -42,13 +45,15 @@ struct Known {
     /// Where there are no slots: the one to ask.
     primary: Option<Host>,
     slots: Option<SlotMap>,
+    /// Why a Sentinel, or a server of the Cluster, did not say who that is.
+    silent: BTreeMap<Host, String>,
 }
 
 // === impl Servers ===
 
 impl Servers {
     /// Begins to look for the servers. `changes` counts up whenever it may be another one that is asked.
-    pub(super) fn start(address: &RedisAddress, timeout: Duration, changes: watch::Sender<u64>) -> Result<Self, CallError> {
+    pub(super) fn start(address: &RedisAddress, timeout: Duration, changes: watch::Sender<u64>) -> Result<Self, LedgerError> {
         let dialer = Dialer::to_servers(address, timeout)?;
         let shared = Arc::new(Shared { dialer, changes, look: Notify::new(), known: Mutex::default() });
         let scout = match &address.topology {
@@ -98,9 +103,10 @@ impl Servers {
         self.shared.look.notify_one();
     }
 
-    /// Why a server cannot be connected to, where that is so.
-    pub(super) fn trouble(&self) -> Option<String> {
-        self.shared.known().servers.values().find_map(|server| server.trouble())
+    /// Why servers cannot be connected to, or do not say which one is to be asked, where that is so.
+    pub(super) fn troubles(&self) -> Vec<String> {
+        let known = self.shared.known();
+        known.servers.values().filter_map(|server| server.trouble()).chain(known.silent.values().cloned()).collect()
     }
 
     /// Every primary that is known.
@@ -162,6 +168,21 @@ impl Shared {
         }
     }
 
+    /// Takes what a Sentinel or a server of the Cluster answered; keeps why it did not.
+    fn heard<T>(&self, host: &Host, answer: Result<T, String>) -> Option<T> {
+        let mut known = self.known();
+        match answer {
+            Ok(answer) => {
+                known.silent.remove(host);
+                Some(answer)
+            }
+            Err(why) => {
+                known.silent.insert(host.clone(), why);
+                None
+            }
+        }
+    }
+
     /// Waits until it is time to look again, or something failed.
     async fn pause(&self, usual: Duration) {
         tokio::time::sleep(SHORTEST).await;
@@ -169,56 +190,42 @@ impl Shared {
     }
 }
 
-/// Asks all Sentinels again and again; what most of those that answer say is followed. The server itself has to confirm that it is a primary before
-/// anything is asked of it.
+/// Asks all Sentinels again and again; what most of those that answer say is followed. Another primary than the one that is known has to be named by most
+/// of all there are: a few that are cut off together with an old primary must not lead back to it. The server itself has to confirm that it is a primary
+/// before anything is asked of it.
 async fn follow_sentinels(shared: Arc<Shared>, dialer: Dialer, hosts: Vec<Host>, master: String, timeout: Duration) {
-    let mut connections: HashMap<Host, MultiplexedConnection> = HashMap::new();
+    let mut question = redis::cmd("SENTINEL");
+    question.arg("get-master-addr-by-name").arg(&master);
+    let mut scouts = Scouts::new(dialer, question, timeout);
+    let hosts: BTreeSet<Host> = hosts.into_iter().collect();
     loop {
         let mut votes: HashMap<Host, usize> = HashMap::new();
-        for host in &hosts {
-            if let Some(primary) = ask_sentinel(&dialer, &mut connections, host, &master, timeout).await {
-                *votes.entry(primary).or_default() += 1;
+        for (host, answer) in scouts.ask::<Option<(String, u16)>>(&hosts).await {
+            let named = answer.and_then(|answer| answer.ok_or_else(|| format!("{host} {UNKNOWN_NAME} {master:?}")));
+            if let Some((name, port)) = shared.heard(&host, named.map_err(|why| format!("{SENTINEL}{why}"))) {
+                *votes.entry(Host { name, port }).or_default() += 1;
             }
         }
-        let answers: usize = votes.values().sum();
-        if let Some((primary, _)) = votes.into_iter().find(|(_, count)| 2 * count > answers) {
+        let all = if shared.known().primary.is_some() { hosts.len() } else { votes.values().sum() };
+        if let Some((primary, _)) = votes.into_iter().find(|(_, count)| 2 * count > all) {
             shared.set_primary(primary);
         }
         shared.pause(ASK_SENTINELS).await;
     }
 }
 
-async fn ask_sentinel(
-    dialer: &Dialer,
-    connections: &mut HashMap<Host, MultiplexedConnection>,
-    sentinel: &Host,
-    master: &str,
-    timeout: Duration,
-) -> Option<Host> {
-    if !connections.contains_key(sentinel) {
-        connections.insert(sentinel.clone(), dialer.connect(sentinel).await.ok()?);
-    }
-    let connection = connections.get_mut(sentinel)?;
-    let mut question = redis::cmd("SENTINEL");
-    question.arg("get-master-addr-by-name").arg(master);
-    match tokio::time::timeout(timeout, question.query_async::<Option<(String, u16)>>(connection)).await {
-        Ok(Ok(answer)) => answer.map(|(name, port)| Host { name, port }),
-        Ok(Err(_)) | Err(_) => {
-            connections.remove(sentinel);
-            None
-        }
-    }
-}
-
 /// Asks all of the Cluster's servers for the map of slots, again and again; the map that most of those that answer have is followed: one that is cut off
 /// may have an old one.
 async fn follow_cluster(shared: Arc<Shared>, seeds: Vec<Host>, timeout: Duration) {
-    let mut connections: HashMap<Host, MultiplexedConnection> = HashMap::new();
+    let mut question = redis::cmd("CLUSTER");
+    question.arg("SLOTS");
+    let mut scouts = Scouts::new(shared.dialer.clone(), question, timeout);
     loop {
         let hosts: BTreeSet<Host> = shared.known().servers.keys().cloned().chain(seeds.iter().cloned()).collect();
         let mut votes: Vec<(SlotMap, usize)> = Vec::new();
-        for host in &hosts {
-            let Some(slots) = ask_for_slots(&shared.dialer, &mut connections, host, timeout).await else { continue };
+        for (host, answer) in scouts.ask::<Value>(&hosts).await {
+            let map = answer.and_then(|answer| SlotMap::read(&answer, &host).ok_or_else(|| format!("{host} knows of no slots")));
+            let Some(slots) = shared.heard(&host, map) else { continue };
             match votes.iter_mut().find(|(known, _)| *known == slots) {
                 Some((_, count)) => *count += 1,
                 None => votes.push((slots, 1)),
@@ -228,21 +235,5 @@ async fn follow_cluster(shared: Arc<Shared>, seeds: Vec<Host>, timeout: Duration
             shared.set_slots(slots);
         }
         shared.pause(ASK_CLUSTER).await;
-    }
-}
-
-async fn ask_for_slots(dialer: &Dialer, connections: &mut HashMap<Host, MultiplexedConnection>, host: &Host, timeout: Duration) -> Option<SlotMap> {
-    if !connections.contains_key(host) {
-        connections.insert(host.clone(), dialer.connect(host).await.ok()?);
-    }
-    let connection = connections.get_mut(host)?;
-    let mut question = redis::cmd("CLUSTER");
-    question.arg("SLOTS");
-    match tokio::time::timeout(timeout, question.query_async::<redis::Value>(connection)).await {
-        Ok(Ok(answer)) => SlotMap::read(&answer, host),
-        Ok(Err(_)) | Err(_) => {
-            connections.remove(host);
-            None
-        }
     }
 }

@@ -69,7 +69,7 @@ fn run<T>(work: impl Future<Output = Result<T, TransferError>>) -> Result<T, Tra
 }
 
 fn connect(address: &RedisAddress) -> Result<Connections, TransferError> {
-    Connections::start(address, CallOptions { timeout: PATIENCE, replicas: 0 }).map_err(|error| failed(&error))
+    Ok(Connections::start(address, CallOptions { timeout: PATIENCE, replicas: 0 })?)
 }
 
 fn failed(error: &CallError) -> TransferError {

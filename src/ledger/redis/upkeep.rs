@@ -35,7 +35,7 @@ pub(super) async fn run(core: Arc<Core>, journal_days: u32) {
             } else if away {
                 core.failover.notify_one();
                 // Leases ran on while the server could not be reached.
-                let all = core.running().into_iter().map(|hold| Renewal { hold: hold.hold, lease: hold.facts.lease, raise: Usd::ZERO });
+                let all = core.running().into_iter().map(|hold| Renewal { hold: hold.hold, lease: hold.facts.lease, raise_to: Usd::ZERO });
                 keep_alive(&core, all.collect()).await;
             }
             away = !swept;

@@ -18,8 +18,10 @@ impl State {
         self.reset_if_due(token, now, changes);
         let Some(hold) = self.holds.get(&renewal.hold) else { return Ok(Renewed::Gone) };
         let (token, account) = (hold.token, hold.account);
-        let raise = if hold.on_token || hold.on_account { renewal.raise.max(Usd::ZERO) } else { Usd::ZERO };
-        let raised = raise.is_positive() && self.reaches(hold, raise);
+        let missing = renewal.raise_to.minus(hold.amount).unwrap_or(Usd::ZERO).max(Usd::ZERO);
+        let raise = if hold.on_token || hold.on_account { missing } else { Usd::ZERO };
+        let lacking = if raise.is_positive() { self.lacking(hold, raise) } else { None };
+        let raised = raise.is_positive() && lacking.is_none();
         let amounts = if raised { Some((hold.amount.plus(raise)?, self.held_with(hold, raise)?)) } else { None };
         let (old_end, new_end) = (hold.lease_end, later(now, renewal.lease).max(hold.lease_end));
         if let Some((amount, (token_held, account_held))) = amounts {
@@ -38,14 +40,20 @@ impl State {
             hold.lease_end = new_end;
         }
         changes.hold_touched(renewal.hold);
-        Ok(if raised || !raise.is_positive() { Renewed::Done } else { Renewed::NotRaised })
+        Ok(lacking.unwrap_or(Renewed::Done))
     }
 
-    /// Whether every budget of the hold has that much more. A deleted token gets no more money.
-    fn reaches(&self, hold: &Hold, raise: Usd) -> bool {
-        let Some(token) = self.tokens.get(&hold.token).filter(|token| token.deleted_at.is_none()) else { return false };
-        let Some(account) = self.account(hold.account) else { return false };
-        let has = |free: Option<Usd>| free.is_none_or(|free| free >= raise) || mutated(Mutation::RaiseUnchecked);
-        (!hold.on_token || has(token.budget.free())) && (!hold.on_account || has(account.budget.free()))
+    /// Why the hold gets no more: none where every budget of it has that much. A deleted token gets no more money.
+    fn lacking(&self, hold: &Hold, raise: Usd) -> Option<Renewed> {
+        let nothing = Renewed::NotRaised { free: Usd::ZERO, others: Usd::ZERO };
+        let Some(token) = self.tokens.get(&hold.token).filter(|token| token.deleted_at.is_none()) else { return Some(nothing) };
+        let Some(account) = self.account(hold.account) else { return Some(nothing) };
+        let budgets = [(hold.on_token, &token.budget), (hold.on_account, &account.budget)];
+        let limited = budgets.into_iter().filter(|(stands, _)| *stands).filter_map(|(_, budget)| Some((budget.free()?, budget.held)));
+        let (free, held) = limited.min_by_key(|(free, _)| *free)?;
+        if free >= raise || mutated(Mutation::RaiseUnchecked) {
+            return None;
+        }
+        Some(Renewed::NotRaised { free, others: held.minus(hold.amount).unwrap_or(Usd::ZERO) })
     }
 }

@@ -101,8 +101,8 @@ fn every_plain_name_and_no_case_variant_is_found() {
 fn names_that_people_use_are_found() {
     let rows = [
         ("openai", "gpt-4o-2024-08-06", "gpt-4o", Some(16384)),
-        ("openai", "ft:gpt-4o-mini-2024-07-18:acme::abc", "ft:gpt-4o-mini", None),
-        ("openai", "ft:gpt-4o-2024-08-06:acme::abc", "ft:gpt-4o", None),
+        ("openai", "ft:gpt-4o-mini-2024-07-18:acme::abc", "ft:gpt-4o-mini", Some(16384)),
+        ("openai", "ft:gpt-4o-2024-08-06:acme::abc", "ft:gpt-4o", Some(16384)),
         ("openai", "omni-moderation-latest", "moderation", None),
         ("anthropic", "claude-haiku-4-5-20251001", "claude-haiku-4-5", Some(64000)),
         ("google", "gemini-2.5-flash-lite", "gemini-2.5-flash-lite", Some(65536)),

@@ -34,7 +34,7 @@ impl Cluster {
         let mut nodes = Vec::new();
         let mut ids = Vec::new();
         for _ in 0..2 * PRIMARIES {
-            let lines = "cluster-enabled yes\ncluster-config-file nodes.conf\ncluster-node-timeout 2000\ncluster-replica-validity-factor 0\n\
+            let lines = "cluster-enabled yes\ncluster-port FREE_PORT\ncluster-config-file nodes.conf\ncluster-node-timeout 2000\ncluster-replica-validity-factor 0\n\
                          cluster-require-full-coverage no\ncluster-migration-barrier 10\n";
             let node = Server::with(lines).await;
             ids.push(node.command(&["CLUSTER", "MYID"]).await.text().to_owned());
@@ -49,7 +49,7 @@ impl Cluster {
             }
         }
         for node in &cluster.nodes[1..] {
-            let bus = node.command(&["CONFIG", "GET", "cluster-port"]).await.array()[1].text().to_owned();
+            let bus = node.setting("cluster-port").await;
             cluster.nodes[0].command(&["CLUSTER", "MEET", "127.0.0.1", &node.address().port().to_string(), &bus]).await;
         }
         eventually("all nodes to know each other", async || {
@@ -134,6 +134,7 @@ impl Cluster {
         match how {
             Failover::Kill => self.nodes[old].kill9(),
             Failover::Freeze => self.nodes[old].freeze(),
+            Failover::Cut => panic!("servers of a Cluster have no fronts"),
             Failover::Ask => {
                 let replica = self.replica_of(old).await;
                 self.nodes[replica].command(&["CLUSTER", "FAILOVER", "TAKEOVER"]).await;
@@ -148,7 +149,7 @@ impl Cluster {
         match how {
             Failover::Kill => self.nodes[old].launch().await,
             Failover::Freeze => self.nodes[old].thaw(),
-            Failover::Ask => {}
+            Failover::Ask | Failover::Cut => {}
         }
         self.healthy().await;
     }

@@ -1,6 +1,5 @@
 //! One server: Redis, or a Sentinel.
 
-use std::fmt::Write;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -22,11 +21,17 @@ enum Kind {
 /// A server, running or not, and its folder.
 pub(crate) struct Server {
     kind: Kind,
+    binary: String,
     folder: TempDir,
     address: SocketAddr,
     child: Option<Child>,
     frozen: bool,
     written: Written,
+}
+
+/// The usual program.
+fn binary() -> String {
+    std::env::var("SPENDGATE_TEST_REDIS").unwrap_or_else(|_| "redis-server".to_owned())
 }
 
 // === impl Server ===
@@ -37,27 +42,30 @@ impl Server {
         Self::with("").await
     }
 
-    /// Likewise, with more lines of configuration.
-    pub(super) async fn with(more: &str) -> Self {
+    /// Likewise, with more lines of configuration. `FREE_PORT` there is another free port.
+    pub(crate) async fn with(more: &str) -> Self {
         let usual = "save \"\"\nappendonly yes\nappendfsync everysec\nauto-aof-rewrite-percentage 0\nmaxmemory-policy noeviction\n\
                      repl-diskless-sync yes\nrepl-diskless-sync-delay 0\nrepl-ping-replica-period 1\n";
-        Self::any(Kind::Redis, &format!("{usual}{more}")).await
+        Self::any(Kind::Redis, binary(), &format!("{usual}{more}")).await
     }
 
     /// A Sentinel.
-    pub(super) async fn sentinel(lines: &str) -> Self {
-        Self::any(Kind::Sentinel, lines).await
+    pub(crate) async fn sentinel(lines: &str) -> Self {
+        Self::any(Kind::Sentinel, binary(), lines).await
     }
 
-    async fn any(kind: Kind, lines: &str) -> Self {
+    /// Another program than the usual one, set up as little as it needs.
+    pub(crate) async fn of(binary: String) -> Self {
+        Self::any(Kind::Redis, binary, "save \"\"\n").await
+    }
+
+    async fn any(kind: Kind, binary: String, lines: &str) -> Self {
         let folder = TempDir::with_prefix("spendgate-redis-").unwrap();
-        let mut server = Self { kind, folder, address: ports::free(), child: None, frozen: false, written: Written::default() };
+        let mut server = Self { kind, binary, folder, address: ports::free(), child: None, frozen: false, written: Written::default() };
         for _ in 0..5 {
             let port = server.address.port();
             let mut text = format!("bind 127.0.0.1\nport {port}\nprotected-mode no\ndaemonize no\ndir {}\n{lines}", server.folder.path().display());
-            if lines.contains("cluster-enabled") {
-                writeln!(text, "cluster-port {}", ports::free().port()).unwrap();
-            }
+            text = text.replace("FREE_PORT", &ports::free().port().to_string());
             std::fs::write(server.configuration(), text).unwrap();
             if server.try_launch().await {
                 return server;
@@ -81,8 +89,7 @@ impl Server {
     /// Returns once it answers, or false where it ended by itself.
     async fn try_launch(&mut self) -> bool {
         assert!(self.child.is_none(), "the server is still running");
-        let binary = std::env::var("SPENDGATE_TEST_REDIS").unwrap_or_else(|_| "redis-server".to_owned());
-        let mut start = Command::new(binary);
+        let mut start = Command::new(&self.binary);
         start.arg(self.configuration()).stdin(Stdio::null());
         if self.kind == Kind::Sentinel {
             start.arg("--sentinel");
@@ -114,6 +121,11 @@ impl Server {
 
     pub(crate) async fn command(&self, parts: &[&str]) -> Reply {
         command(self.address, parts).await
+    }
+
+    /// A setting.
+    pub(crate) async fn setting(&self, name: &str) -> String {
+        self.command(&["CONFIG", "GET", name]).await.array()[1].text().to_owned()
     }
 
     /// A line of `INFO`, or an empty text.

@@ -27,7 +27,7 @@ struct Run {
 }
 
 fn run(chunks: &[&[u8]], hides: bool) -> Run {
-    let mut meter = StreamMeter::of(hides, 0);
+    let mut meter = StreamMeter::of(hides, 0, false);
     let mut pass = Vec::new();
     for chunk in chunks {
         meter.chunk(Bytes::copy_from_slice(chunk), &mut pass);
@@ -74,7 +74,7 @@ fn a_client_that_did_not_ask_sees_no_usage() {
 #[test]
 fn untouched_events_are_not_copied() {
     let stream = Bytes::from(events("\n", &[BOTH, BOTH, BOTH]));
-    let mut meter = StreamMeter::of(false, 0);
+    let mut meter = StreamMeter::of(false, 0, false);
     let mut pass = Vec::new();
     meter.chunk(stream.clone(), &mut pass);
     assert_eq!(pass.len(), 1);
@@ -84,7 +84,7 @@ fn untouched_events_are_not_copied() {
 #[test]
 fn complete_events_do_not_wait() {
     for hides in [false, true] {
-        let mut meter = StreamMeter::of(hides, 0);
+        let mut meter = StreamMeter::of(hides, 0, false);
         let event = events("\n", &[BOTH_HIDDEN]);
         for _ in 0..3 {
             let mut pass = Vec::new();
@@ -93,7 +93,7 @@ fn complete_events_do_not_wait() {
         }
     }
     // Nor does a half of one that the client may see as it is, once it cannot be the last.
-    let mut meter = StreamMeter::of(false, 0);
+    let mut meter = StreamMeter::of(false, 0, false);
     let mut pass = Vec::new();
     meter.chunk(Bytes::copy_from_slice(&events("\n", &[BOTH]).as_bytes()[..80]), &mut pass);
     assert_eq!(pass.concat().len(), 80);
@@ -165,7 +165,7 @@ fn giant_events_pass_in_bounded_memory() {
             "y".repeat(9 << 20),
             events("\n", &[USAGE, "[DONE]"])
         );
-        let mut meter = StreamMeter::of(hides, 0);
+        let mut meter = StreamMeter::of(hides, 0, false);
         let mut pass = Vec::new();
         for chunk in stream.as_bytes().chunks(65_536) {
             meter.chunk(Bytes::copy_from_slice(chunk), &mut pass);
@@ -194,7 +194,7 @@ fn odd_bytes_do_no_harm() {
         b"data: {\"choices\":3,\"usage\":\"x\",\"model\":1}\n\n",
         b"data: {\"usage\":null}\n\n",
     ] {
-        let mut meter = StreamMeter::of(true, 0);
+        let mut meter = StreamMeter::of(true, 0, false);
         let mut pass = Vec::new();
         meter.chunk(Bytes::copy_from_slice(odd), &mut pass);
         meter.end(&mut pass);

@@ -71,8 +71,9 @@ async fn a_grant_is_raised_on_its_budget_or_not_at_all() {
     let ledger = open(options(folder.path()), &Arc::new(Clock::manual(start())));
     let (view, secret) = token(&ledger, "a", Some(100)).await;
     let mut grant = admit(&ledger, &view, &secret, 60).await.unwrap();
-    assert_eq!(grant.raise(usd(30)).await.unwrap(), Renewed::Done);
-    assert_eq!(grant.raise(usd(30)).await.unwrap(), Renewed::NotRaised);
+    assert_eq!(grant.raise_to(usd(90)).await.unwrap(), Renewed::Done);
+    grant.raised(usd(90));
+    assert_eq!(grant.raise_to(usd(120)).await.unwrap(), Renewed::NotRaised { free: usd(10), others: usd(0) });
     assert_eq!((grant.admitted().amount, grant.admitted().free_after), (usd(90), Some(usd(10))));
     assert_eq!(figures(&ledger, "a").await, (Some(100), 90, 0));
     assert_eq!(grant.charge_hold().await.unwrap(), Settled { charged: true, overrun: usd(0), balance: Some(usd(10)) });
@@ -110,7 +111,7 @@ async fn sandbox_tokens_get_a_grant_that_costs_nothing() {
     let view = ledger.create_token(ACCOUNT, new, &secret).await.unwrap().unwrap();
     let mut grant = admit(&ledger, &view, &secret, 1_000_000).await.unwrap();
     grant.sent();
-    assert_eq!(grant.raise(usd(5)).await.unwrap(), Renewed::Done);
+    assert_eq!(grant.raise_to(usd(5)).await.unwrap(), Renewed::Done);
     assert_eq!(grant.settle(usd(50), Certainty::Exact, Usage::default(), label("f"), "v").await.unwrap(), Settled::default());
     drop(admit(&ledger, &view, &secret, 1).await.unwrap());
     assert_eq!(figures(&ledger, "ci").await, (Some(0), 0, 0));

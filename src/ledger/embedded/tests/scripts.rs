@@ -93,7 +93,7 @@ impl Subject for Embedded {
                 ledger.settler().void(hold, lease);
                 Reply::Nothing
             }
-            Action::Renew(renewal) => Reply::Renew(runtime.block_on(ledger.settler().renew(renewal)).unwrap()),
+            Action::Renew(renewal) => Reply::Renew(runtime.block_on(ledger.settler().raise(renewal)).unwrap()),
             Action::Sweep => {
                 self.sweep();
                 Reply::Nothing

@@ -70,7 +70,7 @@ impl<R: Run> Operations<R> {
         self.dated(account, Name::Void, "", Arguments::default().hold(hold).duration(lease), |_| Ok(())).await
     }
 
-    /// Prolongs holds of one account, and raises those that ask for it. Answers for each, in order. A raise must not be repeated: it would be raised twice.
+    /// Prolongs holds of one account, and raises those that ask for it. Answers for each, in order. May be repeated.
     ///
     /// At most about 1,000 at a time: the account waits meanwhile.
     ///
@@ -79,7 +79,7 @@ impl<R: Run> Operations<R> {
     pub(crate) async fn renew(&self, account: &str, renewals: &[Renewal]) -> Answered<Vec<Result<Renewed, MoneyError>>> {
         let arguments = renewals
             .iter()
-            .fold(Arguments::default(), |arguments, renewal| arguments.hold(renewal.hold).duration(renewal.lease).amount(renewal.raise.max(Usd::ZERO)));
+            .fold(Arguments::default(), |arguments, renewal| arguments.hold(renewal.hold).duration(renewal.lease).amount(renewal.raise_to.max(Usd::ZERO)));
         self.dated(account, Name::Renew, "", arguments, |reply| renewals.iter().map(|_| renewed(reply)).collect()).await
     }
 }
@@ -119,7 +119,7 @@ fn settled(reply: &mut Reply) -> Result<Settled, CallError> {
 fn renewed(reply: &mut Reply) -> Result<Result<Renewed, MoneyError>, CallError> {
     Ok(match reply.text()?.as_str() {
         "done" => Ok(Renewed::Done),
-        "not_raised" => Ok(Renewed::NotRaised),
+        "not_raised" => Ok(Renewed::NotRaised { free: reply.amount()?, others: reply.amount()? }),
         "gone" => Ok(Renewed::Gone),
         "range" => Err(MoneyError::OutOfRange),
         _ => return Err(senseless("what became of a hold")),

@@ -7,13 +7,15 @@
 --        waiting: milliseconds left at most
 -- O(log gateways + gateways that live)
 
--- A gateway that said nothing for so long is not waited for.
+-- A gateway that had said nothing for so long when the server that all vouched for was last heard of is not waited for. Not now: however long an outage
+-- takes, those that worked when it began remember what this server may lack.
 local ALIVE = 10000
 local identity, gateway = ARGV[1], ARGV[2]
 if vouched then
   return answer('adopted')
 end
-local more = call('HMGET', ACCOUNT, 'pending_until', 'reported')
+local more = call('HMGET', ACCOUNT, 'pending_until', 'reported', 'heard')
+local heard = math.min(tonumber(more[3] or '') or now, now)
 local pending, pending_until, reported = head[8] or '', tonumber(more[1] or ''), more[2] or ''
 if pending ~= identity then
   pending, pending_until, reported = identity, later(ARGV[3]), gateway
@@ -23,7 +25,7 @@ end
 -- The first gateway ever has nobody to wait for, and nothing to put back.
 local all = true
 if head[7] ~= '' then
-  for _, other in ipairs(call('ZRANGEBYSCORE', GATEWAYS, text(now - ALIVE), '(+inf')) do
+  for _, other in ipairs(call('ZRANGEBYSCORE', GATEWAYS, text(heard - ALIVE), '(+inf')) do
     all = all and string.find(' ' .. reported .. ' ', ' ' .. other .. ' ', 1, true) ~= nil
   end
 end

@@ -23,6 +23,9 @@ if #over > 0 then
   call('ZREM', TOMBSTONE_ENDS, unpack(over))
 end
 call('ZADD', GATEWAYS, text(now), ARGV[7])
+if vouched then
+  call('HSET', ACCOUNT, 'heard', text(now))
+end
 call('ZREMRANGEBYSCORE', GATEWAYS, '-inf', '(' .. text(now - SILENCE))
 if not vouched then
   return answer('failover')

@@ -195,9 +195,18 @@ fn gateways_agree_on_a_server_after_a_failover_and_do_not_wait_for_the_dead() {
     desk.wait(60);
     assert_eq!((desk.sweep("e", "gateway-1"), desk.figures()), (Answer::Failover, (Some(93), 16, 7)));
     assert_eq!((desk.sweep("d", "gateway-1"), desk.figures()), (Answer::Done(false), (Some(77), 0, 23)));
+    // However long nobody could be heard: those that worked when it began are waited for.
+    desk.sweep("d", "gateway-2");
+    desk.wait(3_600);
+    assert_eq!(desk.sweep("f", "gateway-1"), Answer::Failover);
+    assert_eq!((desk.adopt("f", "gateway-1"), desk.adopt("f", "gateway-2")), (Adoption::Waiting(QUARANTINE), Adoption::Adopted));
+    desk.sweep("f", "gateway-1");
+    desk.wait(11);
+    desk.sweep("f", "gateway-1");
+    assert_eq!(desk.adopt("g", "gateway-1"), Adoption::Adopted, "the second has been silent for eleven seconds of work");
     // Silent for a day: forgotten.
     desk.wait(86_401);
-    desk.sweep("d", "gateway-1");
+    desk.sweep("g", "gateway-1");
     assert_eq!(desk.ask::<Vec<String>>("ZRANGE", "gateways", &["0", "-1"]), ["gateway-1", ""]);
     desk.end();
 }
@@ -251,7 +260,7 @@ fn out_of_memory_admits_nothing_and_stops_no_ending() {
         done(operations.charge_hold(ACCOUNT, hold_id(2)).await);
         done(operations.void(ACCOUNT, hold_id(3), LEASE).await);
         done(operations.void(ACCOUNT, hold_id(9), LEASE).await);
-        done(operations.renew(ACCOUNT, &[Renewal { hold: hold_id(4), lease: LEASE, raise: usd(5) }]).await);
+        done(operations.renew(ACCOUNT, &[Renewal { hold: hold_id(4), lease: LEASE, raise_to: usd(15) }]).await);
         done(operations.sweep(ACCOUNT, IDENTITY, GATEWAY, 10).await);
         done(operations.trim(ACCOUNT, desk.now, 10).await);
     });
@@ -286,9 +295,8 @@ fn what_cannot_be_counted_is_refused_and_keeps_nobody_alive() {
     let desk = Desk::new(Some(most));
     desk.hold(1, most - 1);
     desk.run(async |operations| {
-        let raises = |by: i64| [Renewal { hold: hold_id(1), lease: LEASE, raise: usd(by) }];
-        assert_eq!(done(operations.renew(ACCOUNT, &raises(2)).await), [Ok(Renewed::NotRaised)]);
-        assert_eq!(done(operations.renew(ACCOUNT, &raises(1)).await), [Ok(Renewed::Done)]);
+        let raise = [Renewal { hold: hold_id(1), lease: LEASE, raise_to: usd(most) }];
+        assert_eq!(done(operations.renew(ACCOUNT, &raise).await), [Ok(Renewed::Done)]);
     });
     assert_eq!((desk.figures(), desk.restore(2, 1)), ((Some(most), most, 0), Answer::OutOfRange));
     desk.settle(1, 1);
@@ -300,8 +308,9 @@ fn what_cannot_be_counted_is_refused_and_keeps_nobody_alive() {
     let lost =
         |hold, amount| LostHold { hold: hold_id(hold), token: TOKEN, amount: usd(amount), on_token: true, on_account: false, lease: LEASE, label: label("x") };
     desk.run(async |operations| {
-        done(operations.restore(ACCOUNT, &lost(1, most)).await);
-        let raised = done(operations.renew(ACCOUNT, &[Renewal { hold: hold_id(1), lease: LEASE, raise: usd(1) }]).await);
+        done(operations.restore(ACCOUNT, &lost(1, most - 1)).await);
+        done(operations.restore(ACCOUNT, &lost(2, 1)).await);
+        let raised = done(operations.renew(ACCOUNT, &[Renewal { hold: hold_id(2), lease: LEASE, raise_to: usd(2) }]).await);
         assert_eq!(raised, [Err(MoneyError::OutOfRange)]);
     });
     desk.end();
@@ -390,8 +399,8 @@ fn a_deleted_tokens_hold_gets_no_more_money_and_settles_as_usual() {
     desk.hold(1, 10);
     let deleted = desk.run(async |operations| done(operations.delete_token(ACCOUNT, IDENTITY, "a").await));
     assert_eq!(deleted, Some(vec![secret()]));
-    let renewed = desk.run(async |operations| done(operations.renew(ACCOUNT, &[Renewal { hold: hold_id(1), lease: LEASE, raise: usd(5) }]).await));
-    assert_eq!(renewed, [Ok(Renewed::NotRaised)]);
+    let renewed = desk.run(async |operations| done(operations.renew(ACCOUNT, &[Renewal { hold: hold_id(1), lease: LEASE, raise_to: usd(15) }]).await));
+    assert_eq!(renewed, [Ok(Renewed::NotRaised { free: usd(0), others: usd(0) })]);
     assert_eq!(desk.admit(IDENTITY, 2, 1), Answer::Done(Err(Denied::Unknown)));
     assert_eq!(desk.settle(1, 30), Answer::Done(Settled { charged: true, overrun: usd(20), balance: Some(usd(70)) }));
     assert_eq!(desk.ask::<Vec<String>>("ZRANGE", "live", &["0", "-1"]), [""]);
@@ -406,12 +415,12 @@ fn many_holds_are_renewed_in_one_call() {
         desk.hold(hold, 1);
     }
     desk.wait(30);
-    let renew = |hold: usize, raise: i64| Renewal { hold: hold_id(hold), lease: LEASE, raise: usd(raise) };
+    let renew = |hold: usize, raise_to: i64| Renewal { hold: hold_id(hold), lease: LEASE, raise_to: usd(raise_to) };
     let mut renewals: Vec<Renewal> = (1..=300).map(|hold| renew(hold, 0)).collect();
-    renewals.extend([renew(1, 5), renew(1, 5), renew(999, 0), renew(2, 900)]);
+    renewals.extend([renew(1, 6), renew(1, 11), renew(999, 0), renew(2, 901)]);
     let renewed = desk.run(async |operations| done(operations.renew(ACCOUNT, &renewals).await));
     assert!(renewed[..302].iter().all(|renewed| *renewed == Ok(Renewed::Done)));
-    assert_eq!(renewed[302..], [Ok(Renewed::Gone), Ok(Renewed::NotRaised)]);
+    assert_eq!(renewed[302..], [Ok(Renewed::Gone), Ok(Renewed::NotRaised { free: usd(690), others: usd(309) })]);
     desk.wait(59);
     desk.sweep(IDENTITY, GATEWAY);
     assert_eq!(desk.figures(), (Some(1_000), 310, 0));

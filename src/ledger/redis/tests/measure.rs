@@ -84,7 +84,7 @@ async fn what_the_scripts_cost() {
         let first = next;
         let admitted = round(runner, ROUND, |number| admit(first + number)).await;
         let renewed = round(runner, 20, |_| {
-            let renewals: Vec<Renewal> = (first..first + 100).map(|hold| Renewal { hold: hold_id(hold), lease: LEASE, raise: usd(0) }).collect();
+            let renewals: Vec<Renewal> = (first..first + 100).map(|hold| Renewal { hold: hold_id(hold), lease: LEASE, raise_to: usd(0) }).collect();
             let operations = operations.clone();
             async move { _ = done(operations.renew(ACCOUNT, &renewals).await) }
         })

@@ -79,8 +79,8 @@ impl Desk {
         self.state.void(self.now, hold_id(hold), LEASE, &mut self.changes).unwrap();
     }
 
-    fn renew(&mut self, hold: usize, raise: i64) -> Renewed {
-        self.state.renew(self.now, &Renewal { hold: hold_id(hold), lease: LEASE, raise: usd(raise) }, &mut self.changes).unwrap()
+    fn renew(&mut self, hold: usize, raise_to: i64) -> Renewed {
+        self.state.renew(self.now, &Renewal { hold: hold_id(hold), lease: LEASE, raise_to: usd(raise_to) }, &mut self.changes).unwrap()
     }
 
     fn wait(&mut self, seconds: u64) {
@@ -261,8 +261,9 @@ fn a_renewed_hold_lives_on_and_is_raised_on_all_its_budgets_or_none() {
     desk.credits(Some(80));
     desk.admit(1, 60, 60).unwrap();
     desk.wait(50);
-    assert_eq!(desk.renew(1, 15), Renewed::Done);
-    assert_eq!(desk.renew(1, 15), Renewed::NotRaised, "the account does not reach");
+    assert_eq!(desk.renew(1, 75), Renewed::Done);
+    assert_eq!(desk.renew(1, 75), Renewed::Done, "asked again, it is not raised twice");
+    assert_eq!(desk.renew(1, 90), Renewed::NotRaised { free: usd(5), others: usd(0) }, "the account does not reach");
     desk.wait(50);
     desk.sweep();
     assert_eq!(desk.figures(), (Some(100), 75, 0));

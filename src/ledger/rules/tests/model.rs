@@ -260,17 +260,23 @@ impl Model {
         }
     }
 
-    fn renew(&mut self, now: i64, id: HoldId, lease: Duration, raise: i64) -> Renewed {
+    fn renew(&mut self, now: i64, id: HoldId, lease: Duration, raise_to: i64) -> Renewed {
         let Some(hold) = self.holds.get(&id).copied().filter(|hold| hold.state == Held::Live) else { return Renewed::Gone };
         let token = &self.tokens[hold.token];
-        let reaches = !token.deleted
-            && (!hold.on_token || token.balance.is_none_or(|balance| balance - self.token_held(hold.token) >= raise))
-            && (!hold.on_account || self.credits.is_none_or(|balance| balance - self.account_held() >= raise));
-        let raise = if hold.on_token || hold.on_account { raise } else { 0 };
+        let deleted = token.deleted;
+        let raise = if hold.on_token || hold.on_account { (raise_to - hold.amount).max(0) } else { 0 };
+        let token_left = token.balance.filter(|_| hold.on_token).map(|balance| (balance - self.token_held(hold.token), self.token_held(hold.token)));
+        let account_left = self.credits.filter(|_| hold.on_account).map(|balance| (balance - self.account_held(), self.account_held()));
+        let least = match (token_left, account_left) {
+            _ if token.deleted => Some((0, hold.amount)),
+            (Some(one), Some(other)) if other.0 < one.0 => Some(other),
+            (Some(one), _) => Some(one),
+            (None, other) => other,
+        };
         let live = self.holds.get_mut(&id).unwrap();
         live.end = live.end.max(now + millis(lease));
-        if raise > 0 && !reaches {
-            return Renewed::NotRaised;
+        if let Some((free, held)) = least.filter(|(free, _)| raise > 0 && (*free < raise || deleted)) {
+            return Renewed::NotRaised { free: usd(free), others: usd(held - hold.amount) };
         }
         live.amount += raise;
         Renewed::Done
@@ -366,7 +372,7 @@ impl Subject for Model {
                 self.void(now, *hold, *lease);
                 Reply::Nothing
             }
-            Action::Renew(renewal) => Reply::Renew(self.renew(now, renewal.hold, renewal.lease, renewal.raise.nanos())),
+            Action::Renew(renewal) => Reply::Renew(self.renew(now, renewal.hold, renewal.lease, renewal.raise_to.nanos())),
             Action::Sweep | Action::Reopen => {
                 self.expire(now, usize::MAX);
                 Reply::Nothing

@@ -244,7 +244,7 @@ impl Player {
             Step::Void { hold, lease } if *hold == 3 => Action::Void(hold_id(self.holds + 1), Duration::from_millis(*lease)),
             Step::Void { hold, lease } => Action::Void(self.earlier_hold(*hold), Duration::from_millis(*lease)),
             Step::Renew { hold, lease, raise } => {
-                Action::Renew(Renewal { hold: self.earlier_hold(*hold), lease: Duration::from_millis(*lease), raise: usd(*raise) })
+                Action::Renew(Renewal { hold: self.earlier_hold(*hold), lease: Duration::from_millis(*lease), raise_to: usd(*raise) })
             }
             Step::Sweep => Action::Sweep,
             Step::Create { token, kind, balance, active, reset, expires } => {
