@@ -12,10 +12,12 @@ use crate::prices::{Bound, Usage};
 use crate::sandbox::{Faults, Problem, Simulated};
 
 mod anthropic;
+mod cohere;
 mod event_meter;
 pub mod http;
 mod json;
 mod members;
+mod mistral;
 mod models;
 mod openai;
 mod pass_meter;
@@ -35,7 +37,7 @@ use splice::Edits;
 pub use tokens::Served;
 
 /// Every API that a route can speak: a new one is a folder here and a line in this table.
-pub const ALL: [&'static dyn Api; 4] = [&openai::OpenAi, &openai::Azure, &anthropic::Anthropic, &http::Http];
+pub const ALL: [&'static dyn Api; 6] = [&openai::OpenAi, &openai::Azure, &anthropic::Anthropic, &cohere::Cohere, &mistral::Mistral, &http::Http];
 
 /// A request as an operation sees it.
 #[derive(Clone, Copy, Debug)]

@@ -22,6 +22,7 @@ mod respond;
 pub(crate) mod schema;
 pub(crate) mod seed;
 pub(crate) mod text;
+pub(crate) mod vectors;
 
 use std::time::Duration;
 

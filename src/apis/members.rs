@@ -20,6 +20,8 @@ pub(super) struct TopMembers {
     keeping: Option<(&'static str, Vec<u8>)>,
     /// Bytes of strings below the top members.
     nested_text: u64,
+    /// Strings count that stand deeper than this.
+    counted_below: u32,
     closed: bool,
 }
 
@@ -37,8 +39,15 @@ impl TopMembers {
             key: Vec::new(),
             keeping: None,
             nested_text: 0,
+            counted_below: 2,
             closed: false,
         }
+    }
+
+    /// Counts the strings that stand deeper than so many levels, and not two.
+    pub(super) fn counting_below(mut self, levels: u32) -> Self {
+        self.counted_below = levels;
+        self
     }
 
     /// The value of a member, as it is written. Where it appeared twice, the last one.
@@ -51,7 +60,7 @@ impl TopMembers {
         self.closed
     }
 
-    /// How many bytes the strings have that stand deeper than the object's own members.
+    /// How many bytes the strings have that stand deeper than two levels, or than was asked for.
     pub(super) fn nested_text(&self) -> u64 {
         self.nested_text
     }
@@ -123,7 +132,7 @@ impl TopMembers {
     }
 
     fn string_bytes(&mut self, bytes: &[u8]) {
-        if self.depth > 2 {
+        if self.depth > self.counted_below {
             self.nested_text = self.nested_text.saturating_add(bytes.len() as u64);
         }
         if self.depth == 1 && self.at_key {

@@ -8,7 +8,6 @@
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 
-use self::fields::Shape;
 use self::meter_stream::StreamMeter;
 use self::meter_whole::WholeMeter;
 use super::models::{ModelList, model_in_path};
@@ -30,9 +29,15 @@ mod responses;
 mod simulate;
 mod usage;
 
+pub(super) use ask::read_as;
 pub(super) use azure::Azure;
+pub(super) use fields::{Dialect, Field, Shape};
+pub(super) use headers::{passes_request, passes_response};
+pub(super) use meter_stream::Reader;
 pub(super) use refuse::body as refusal_body;
+pub(super) use simulate::chat as simulated_chat;
 pub(super) use simulate::problem_body;
+pub(super) use usage::read as read_usage;
 
 /// The OpenAI API.
 #[derive(Clone, Copy, Debug)]
@@ -152,11 +157,11 @@ impl Operation for Metered {
     }
 
     fn ask(&self, request: &RequestView<'_>) -> Result<Ask, AskError> {
-        ask::read_as(self.shape, request.body, azure::deployment(request.path))
+        ask::read(self.shape, request.body, azure::deployment(request.path))
     }
 
     fn ask_as(&self, request: &RequestView<'_>, model: &str) -> Result<Ask, AskError> {
-        ask::read_as(self.shape, request.body, Some(model))
+        ask::read(self.shape, request.body, Some(model))
     }
 
     fn meter(&self, ask: &Ask, streamed: bool) -> Box<dyn Meter> {

@@ -24,6 +24,12 @@ impl WholeBody {
         Self { members: TopMembers::new(wanted), held: Vec::new(), seen: 0, ended: false }
     }
 
+    /// Counts the text that stands directly in the top members too.
+    pub(super) fn with_shallow_text(mut self) -> Self {
+        self.members = self.members.counting_below(1);
+        self
+    }
+
     /// Takes a chunk and pushes what may go to the client.
     pub(super) fn chunk(&mut self, chunk: Bytes, pass: &mut Vec<Bytes>) {
         if chunk.is_empty() {
@@ -67,7 +73,7 @@ impl WholeBody {
         serde_json::from_slice(self.member(name)?).ok()
     }
 
-    /// Bytes of strings below the top members.
+    /// Bytes of strings below the top members, those that stand directly in one left out unless they were asked for.
     pub(super) fn nested_text(&self) -> u64 {
         self.members.nested_text()
     }

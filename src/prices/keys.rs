@@ -21,8 +21,8 @@ const MILLIS_PER_HOUR: u128 = 3_600_000;
 
 /// Every key: its name, what it prices, and for how many of them the amount stands.
 ///
-/// Two pairs price one unit, and the dearer of the two counts, since the usage does not tell which one it was: `audio_hours` and `input_audio_hours`
-/// (the same wherever a list gives both), and plain and annotated documents.
+/// One pair prices one unit, and the dearer of the two counts, since the usage does not tell which one it was: `audio_hours` and `input_audio_hours`
+/// (the same wherever a list gives both).
 const KEYS: [(&str, Unit, u128); 24] = [
     ("requests_kcount", Unit::Requests, THOUSAND),
     ("input_mtok", Unit::Input, MILLION),
@@ -45,7 +45,7 @@ const KEYS: [(&str, Unit, u128); 24] = [
     ("input_audio_hours", Unit::AudioMillis, MILLIS_PER_HOUR),
     ("input_mchars", Unit::Characters, MILLION),
     ("input_document_kpages", Unit::Pages, THOUSAND),
-    ("input_annotated_document_kpages", Unit::Pages, THOUSAND),
+    ("input_annotated_document_kpages", Unit::AnnotatedPages, THOUSAND),
     ("search_units_kcount", Unit::SearchUnits, THOUSAND),
     ("images", Unit::Images, 1),
 ];

@@ -50,6 +50,8 @@ pub enum Unit {
     SearchUnits,
     /// Images by the piece; see [`Usage::with_images`].
     Images,
+    /// Pages of documents that are annotated by a schema.
+    AnnotatedPages,
 }
 
 /// Counts for each [`Unit`], and which images are counted.
@@ -63,7 +65,7 @@ pub struct Usage {
 
 impl Unit {
     /// Every class, in the order of its number.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 23] = [
         Self::Requests,
         Self::Input,
         Self::CacheRead,
@@ -86,6 +88,7 @@ impl Unit {
         Self::Pages,
         Self::SearchUnits,
         Self::Images,
+        Self::AnnotatedPages,
     ];
 
     /// Its name in the journal, in reports and as the metric label `class`.
@@ -114,6 +117,7 @@ impl Unit {
             Self::Pages => "pages",
             Self::SearchUnits => "search_units",
             Self::Images => "images",
+            Self::AnnotatedPages => "annotated_pages",
         }
     }
 

@@ -318,7 +318,9 @@ impl TokenPrice {
         let most = |limit: Option<u64>| limit.filter(|limit| *limit > 0).map(|limit| limit.saturating_mul(ABSURD_FACTOR));
         let output = usage.output_tokens();
         let context = model.limits.context.map(|context| context.max(self.bound.widened_window));
-        most(context).is_some_and(|most| usage.input_tokens() / self.bound.windows.max(1) > most || output / self.bound.choices.max(1) > most)
+        // Batches of embeddings hold many inputs, each as long as the model takes.
+        let believed = |most: u64| most.saturating_mul(self.bound.windows.max(1)).max(self.bound.input.input_tokens());
+        most(context).is_some_and(|most| usage.input_tokens() > believed(most) || output / self.bound.choices.max(1) > most)
     }
 
     /// Whether the provider itself is known to limit the model's output.

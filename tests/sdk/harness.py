@@ -122,6 +122,14 @@ key = "${{OPENAI_API_KEY}}"
 url = "http://127.0.0.1:{provider}"
 key = "${{OPENAI_API_KEY}}"
 
+[upstreams.cohere]
+url = "http://127.0.0.1:{provider}"
+key = "${{OPENAI_API_KEY}}"
+
+[upstreams.mistral]
+url = "http://127.0.0.1:{provider}/mistral"
+key = "${{OPENAI_API_KEY}}"
+
 [upstreams.silent]
 url = "http://{self.silence.address}"
 key = "${{OPENAI_API_KEY}}"
@@ -140,6 +148,26 @@ upstream = "openai"
 path = "/v1/*"
 api = "anthropic"
 upstream = "anthropic"
+
+[[routes]]
+path = "/v2/chat*"
+api = "cohere"
+upstream = "cohere"
+
+[[routes]]
+path = "/v2/embed*"
+api = "cohere"
+upstream = "cohere"
+
+[[routes]]
+path = "/v2/rerank*"
+api = "cohere"
+upstream = "cohere"
+
+[[routes]]
+path = "/mistral/v1/*"
+api = "mistral"
+upstream = "mistral"
 
 [[routes]]
 path = "/silent"

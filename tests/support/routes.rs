@@ -32,6 +32,12 @@ impl Routes {
         Self(text)
     }
 
+    /// One more upstream, likewise with our key: the stand-in below a base path of its own, which tells it whose manners to have.
+    pub(crate) fn upstream(mut self, name: &str, provider: SocketAddr, base: &str, settings: &str) -> Self {
+        write!(self.0, "[upstreams.{name}]\nurl = \"http://{provider}{base}\"\nkey = \"${{OPENAI_API_KEY}}\"\n{settings}\n\n").unwrap();
+        self
+    }
+
     /// OpenAI's API at `/v1/*`, with more settings on the route.
     pub(crate) fn openai(self, settings: &str) -> Self {
         self.route("/v1/*", "openai", "openai", settings)

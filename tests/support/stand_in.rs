@@ -1,4 +1,4 @@
-//! A stand-in provider that speaks OpenAI's API and Anthropic's, and keeps **its own ledger** of what it served: the oracle for every test about money.
+//! A stand-in provider that speaks OpenAI's API, as many do, Anthropic's, Cohere's and Mistral's, and keeps **its own ledger** of what it served: the oracle for every test about money.
 //!
 //! What it does with a request is a [`Script`]: from the setting shared by all requests, from the header `x-stand-in`, or from
 //! `@{...}` anywhere in the body, the later winning.
@@ -6,6 +6,9 @@
 mod answers;
 mod anthropic;
 mod body;
+mod cohere;
+mod compatible;
+mod mistral;
 mod responses;
 mod script;
 
@@ -97,6 +100,12 @@ fn prices(model: &str, tier: &str) -> (i64, i64, i64) {
         "text-embedding-3-small" => (20, 20, 0),
         "gpt-3.5-turbo-instruct" => (1500, 1500, 2000),
         "claude-haiku-4-5" => (1000, 100, 5000),
+        "command-a-03-2025" => (2500, 2500, 10_000),
+        "embed-v4.0" => (120, 120, 0),
+        "mistral-small-2603" => (150, 15, 600),
+        "codestral-2508" => (300, 30, 900),
+        "mistral-embed" => (100, 100, 0),
+        "voxtral-small-latest" => (100, 10, 400),
         "claude-opus-4-1" => (15_000, 1500, 75_000),
         _ => (0, 0, 0),
     }

@@ -13,6 +13,8 @@ pub(super) struct Event<'a> {
     pub(super) service_tier: Option<Text<'a>>,
     /// The member `usage`.
     pub(super) usage: Option<UsageAt>,
+    /// The same in a member of the provider's own (Groq's `x_groq`).
+    pub(super) vendor_usage: Option<Range<usize>>,
     /// How many choices it has.
     pub(super) choices: u64,
     /// The tokens of what was generated, at most.
@@ -53,6 +55,13 @@ pub(super) fn read(data: &[u8]) -> Result<Event<'_>, JsonError> {
                 opens = member.first;
                 event.usage = Some(UsageAt { value, cut, is_null });
             }
+            b"x_groq" if scanner.kind()? == Kind::Object => scanner.object(|scanner, member| {
+                if member.key.raw() == b"usage" && scanner.kind()? == Kind::Object {
+                    event.vendor_usage = Some(scanner.value()?);
+                    return Ok(());
+                }
+                scanner.skip()
+            })?,
             b"choices" if scanner.kind()? == Kind::Array => scanner.array(|scanner| {
                 event.choices += 1;
                 event.generated = event.generated.saturating_add(choice(scanner)?);

@@ -4,8 +4,7 @@
 use std::ops::Range;
 
 use super::content;
-use super::fields::{Field, Shape};
-use super::images;
+use super::fields::{Dialect, Field, OPENAI, Shape};
 use crate::apis::json::{Kind, Scanner};
 use crate::apis::read::{self, boolean, integer, model, short};
 use crate::apis::splice::{Edit, Edits, LimitEdit};
@@ -16,8 +15,6 @@ use crate::prices::{Bound, Unit, Usage};
 const MAX_LIMIT: u64 = i32::MAX as u64;
 /// More answers than this are not made by any provider.
 const MAX_CHOICES: u64 = 1_024;
-/// The tiers that a request may ask for. Which one it was billed by, the answer says.
-const SERVICE_TIERS: [&str; 6] = ["auto", "default", "flex", "priority", "scale", "fast"];
 
 /// What has been found in a body so far.
 #[derive(Debug, Default)]
@@ -33,15 +30,20 @@ pub(super) struct Scan {
     prediction_bytes: Option<u64>,
     prompts: u64,
     has_input: bool,
-    /// Bytes of the body that can become input tokens, those of images included.
+    /// Bytes of the body that can become input tokens, those of images and audio included.
     pub(super) text_bytes: u64,
-    /// Those of images in `data:` addresses.
-    pub(super) image_bytes: u64,
+    /// Those of images in `data:` addresses, and of audio.
+    pub(super) media_bytes: u64,
     /// Tokens that stand for no byte of the body: of the chat format, and token ids.
     pub(super) special_tokens: u64,
     /// Images, and those with `detail: low`.
     pub(super) images: u64,
     pub(super) low_images: u64,
+    /// Messages may hold audio, and these many parts of them do.
+    pub(super) takes_audio: bool,
+    pub(super) audio: u64,
+    /// Reasoning is asked for by a member that is not shown to be harmless.
+    reasons: bool,
 }
 
 /// An output limit in the body. `tokens` is None where it is null.
@@ -64,28 +66,33 @@ struct StreamOptions {
 const MODERATION_MODEL: &str = "omni-moderation-latest";
 
 /// Reads the body of an operation of that shape. Where the model is `named` elsewhere, that is it, whatever the body says.
-pub(super) fn read_as(shape: Shape, body: &[u8], named: Option<&str>) -> Result<Ask, AskError> {
-    let mut scan = Scan::default();
+pub(super) fn read(shape: Shape, body: &[u8], named: Option<&str>) -> Result<Ask, AskError> {
+    read_as(&OPENAI, shape, body, named)
+}
+
+/// Reads a body in another API's dialect.
+pub(in crate::apis) fn read_as(dialect: &Dialect, shape: Shape, body: &[u8], named: Option<&str>) -> Result<Ask, AskError> {
+    let mut scan = Scan { takes_audio: dialect.audio_millis.is_some(), ..Scan::default() };
     let mut scanner = read::object(body)?;
     let insert_at = scanner.position() + 1;
     scanner.object(|scanner, member| {
         let start = member.start;
         let key = member.key.decode();
-        scan.member(shape, scanner, key.as_deref().unwrap_or_default(), start)
+        scan.member(dialect, shape, scanner, key.as_deref().unwrap_or_default(), start)
     })?;
     scanner.finish()?;
     if let Some(named) = named {
         scan.model = Some(named.to_owned());
     }
-    scan.into_ask(shape, insert_at)
+    scan.into_ask(dialect, shape, insert_at)
 }
 
 // === impl Scan ===
 
 impl Scan {
-    fn member(&mut self, shape: Shape, scanner: &mut Scanner<'_>, key: &str, key_start: usize) -> Result<(), AskError> {
+    fn member(&mut self, dialect: &Dialect, shape: Shape, scanner: &mut Scanner<'_>, key: &str, key_start: usize) -> Result<(), AskError> {
         let kind = scanner.kind()?;
-        let field = shape.field(key);
+        let field = (dialect.field)(shape, key);
         match field {
             Field::MaxTokens => {
                 self.max_tokens = Some(limit(scanner, "max_tokens")?);
@@ -99,7 +106,7 @@ impl Scan {
                 self.stream_options = Some(stream_options(scanner)?);
                 return Ok(());
             }
-            Field::Unknown if kind != Kind::Null || shape.case_variant(key).is_some() => return Err(unknown(shape, key)),
+            Field::Unknown if kind != Kind::Null || dialect.case_variant(shape, key).is_some() => return Err(unknown(dialect, shape, key)),
             // A null is as good as nothing, whatever it is null of.
             _ if kind == Kind::Null => return scanner.skip().map_err(AskError::from),
             _ => {}
@@ -116,7 +123,7 @@ impl Scan {
                 }
                 self.choices = self.choices.max(count);
             }
-            Field::ServiceTier => self.service_tier = Some(service_tier(scanner)?),
+            Field::ServiceTier => self.service_tier = Some(service_tier(dialect, scanner)?),
             Field::Messages => {
                 self.has_input = true;
                 content::messages(scanner, self)?;
@@ -145,6 +152,12 @@ impl Scan {
                 }
                 Err(AskError::unsupported("modalities", "only text output is available through this gateway yet: 'modalities' must be [\"text\"]"))
             })?,
+            Field::Reasoning => {
+                self.reasons = kind != Kind::String || scanner.string()?.raw() != b"none";
+                if kind != Kind::String {
+                    scanner.skip()?;
+                }
+            }
             Field::WebSearch => {
                 self.web_search = true;
                 scanner.skip()?;
@@ -159,7 +172,7 @@ impl Scan {
         Ok(())
     }
 
-    fn into_ask(self, shape: Shape, insert_at: usize) -> Result<Ask, AskError> {
+    fn into_ask(self, dialect: &Dialect, shape: Shape, insert_at: usize) -> Result<Ask, AskError> {
         let default_model = || (shape == Shape::Moderation).then(|| MODERATION_MODEL.to_owned());
         let Some(model) = self.model.clone().or_else(default_model) else {
             return Err(AskError::invalid("model", "'model' is missing"));
@@ -178,22 +191,37 @@ impl Scan {
             return Err(AskError::unsupported("web_search_options", reason));
         }
         let choices = self.choices.max(1).saturating_mul(self.prompts.max(1));
-        let request_tokens = if shape == Shape::Chat { content::REQUEST_TOKENS } else { content::TEXT_TOKENS };
-        let text = self.text_bytes.saturating_sub(self.image_bytes).saturating_add(self.special_tokens).saturating_add(request_tokens);
-        let image_tokens = |count: u64, low: bool| count.saturating_mul(images::most_tokens(&model, low));
+        let request_tokens = if shape == Shape::Chat { dialect.request_tokens } else { content::TEXT_TOKENS };
+        let text = self.text_bytes.saturating_sub(self.media_bytes).saturating_add(self.special_tokens).saturating_add(request_tokens);
+        let image_tokens = |count: u64, low: bool| count.saturating_mul((dialect.image_tokens)(&model, low));
         let input = Usage::default()
             .with(Unit::Input, text)
             .with(Unit::InputImage, image_tokens(self.images, false).saturating_add(image_tokens(self.low_images, true)))
+            .with(Unit::AudioMillis, dialect.audio_millis.filter(|_| self.audio > 0).unwrap_or_default())
             // Rejected predictions are billed as output, beside the limit.
             .with(Unit::Output, self.prediction_bytes.unwrap_or_default().saturating_mul(choices));
         let asked = self.max_completion_tokens.as_ref().and_then(|limit| limit.tokens).or(self.max_tokens.as_ref().and_then(|limit| limit.tokens));
         let has_output = matches!(shape, Shape::Chat | Shape::Completion);
         Ok(Ask {
-            bound: Bound { input, output_tokens: asked, has_output, choices, max_searches: u64::from(searches), ..Bound::default() },
+            bound: Bound {
+                input,
+                output_tokens: asked,
+                has_output,
+                choices,
+                max_searches: u64::from(searches),
+                // What audio makes in tokens, only the model's window bounds.
+                windows: u64::from(self.audio > 0),
+                ..Bound::default()
+            },
             stream: self.stream,
-            unseen: if reasons_unseen(&model) { UnseenOutput::Any } else { UnseenOutput::UpTo(0) },
-            asked_usage: self.stream && self.stream_options.as_ref().is_some_and(|options| matches!(options.include_usage, Some((true, _)))),
-            edits: Edits { limit: has_output.then(|| self.limit_edit(shape, &model, insert_at)), fixed: self.usage_edit(insert_at).into_iter().collect() },
+            unseen: if self.reasons || (dialect.reasons_unseen)(&model) { UnseenOutput::Any } else { UnseenOutput::UpTo(0) },
+            // A usage that comes unasked is not hidden either.
+            asked_usage: !dialect.asks_for_usage
+                || self.stream && self.stream_options.as_ref().is_some_and(|options| matches!(options.include_usage, Some((true, _)))),
+            edits: Edits {
+                limit: has_output.then(|| self.limit_edit(shape, &model, insert_at)),
+                fixed: self.usage_edit(insert_at).filter(|_| dialect.asks_for_usage).into_iter().collect(),
+            },
             service_tier: self.service_tier,
             model,
         })
@@ -238,19 +266,19 @@ impl Scan {
     }
 }
 
-fn unknown(shape: Shape, key: &str) -> AskError {
+fn unknown(dialect: &Dialect, shape: Shape, key: &str) -> AskError {
     let key = short(key);
-    match shape.case_variant(&key) {
+    match dialect.case_variant(shape, &key) {
         Some(right) => AskError { param: Some(key.clone()), message: format!("'{key}' must be written '{right}'"), kind: AskErrorKind::Invalid },
         None => AskError::unsupported(key.clone(), format!("'{key}' is not known to this gateway, so what it costs cannot be bounded; leave it out")),
     }
 }
 
-fn service_tier(scanner: &mut Scanner<'_>) -> Result<String, AskError> {
+fn service_tier(dialect: &Dialect, scanner: &mut Scanner<'_>) -> Result<String, AskError> {
     let tier = if scanner.kind()? == Kind::String { scanner.string()?.decode() } else { None };
     match tier {
-        Some(tier) if SERVICE_TIERS.contains(&tier.as_ref()) => Ok(tier.into_owned()),
-        _ => Err(AskError::invalid("service_tier", format!("'service_tier' must be one of {}", SERVICE_TIERS.join(", ")))),
+        Some(tier) if dialect.service_tiers.contains(&tier.as_ref()) => Ok(tier.into_owned()),
+        _ => Err(AskError::invalid("service_tier", format!("'service_tier' must be one of {}", dialect.service_tiers.join(", ")))),
     }
 }
 
@@ -296,7 +324,7 @@ fn wants_max_completion_tokens(model: &str) -> bool {
 }
 
 /// Models of which it is not known that all they are billed for shows in the stream: those that reason keep it to themselves, as OpenAI's own and xAI's do.
-fn reasons_unseen(model: &str) -> bool {
+pub(super) fn reasons_unseen(model: &str) -> bool {
     let name = model.rsplit('/').next().unwrap_or(model);
     let name = name.strip_prefix("ft:").unwrap_or(name);
     !["gpt-3.5", "gpt-4", "chatgpt-4o", "davinci-", "babbage-", "llama", "mistral", "mixtral", "ministral", "codestral", "claude", "gemma", "phi-", "command"]

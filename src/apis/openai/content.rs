@@ -21,7 +21,7 @@ pub(super) const TEXT_TOKENS: u64 = 4;
 /// A text as a list of tokens is read up to this many.
 const MAX_TEXTS: u64 = 1 << 20;
 
-/// Counts the messages and looks into their parts. Leaves out the bytes of images.
+/// Counts the messages and looks into their parts. Leaves out the bytes of images and audio.
 pub(super) fn messages(scanner: &mut Scanner<'_>, scan: &mut Scan) -> Result<(), AskError> {
     if scanner.kind()? != Kind::Array {
         return Err(AskError::invalid("messages", "'messages' must be a list of messages"));
@@ -81,11 +81,13 @@ fn part(scanner: &mut Scanner<'_>, scan: &mut Scan) -> Result<(), AskError> {
     let mut kind: Option<String> = None;
     let mut image: Option<Image> = None;
     let mut foreign: Option<String> = None;
+    let mut audio: Option<u64> = None;
     scanner.object(|scanner, member| {
         let key = member.key.decode();
         match key.as_deref().unwrap_or_default() {
             "type" if scanner.kind()? == Kind::String => kind = scanner.string()?.decode().map(|text| text.into_owned()),
             "image_url" if scanner.kind()? != Kind::Null => image = Some(image_url(scanner)?),
+            "input_audio" if scan.takes_audio && scanner.kind()? != Kind::Null => audio = Some(audio_bytes(scanner)?),
             "text" | "refusal" | "cache_control" | "annotations" | "id" => scanner.skip()?,
             other => {
                 // Reasoning sent back and the like is text. What could stand for a picture or a recording is not.
@@ -98,17 +100,26 @@ fn part(scanner: &mut Scanner<'_>, scan: &mut Scan) -> Result<(), AskError> {
         }
         Ok::<(), AskError>(())
     })?;
+    if kind.as_deref() == Some("input_audio") && image.is_none() && foreign.is_none() {
+        if let Some(bytes) = audio {
+            scan.audio = scan.audio.saturating_add(1);
+            scan.media_bytes = scan.media_bytes.saturating_add(bytes);
+            return Ok(());
+        }
+    } else if audio.is_some() {
+        return Err(AskError::invalid("messages", "a part with an 'input_audio' must be of type 'input_audio'"));
+    }
     match (kind.as_deref(), image, foreign) {
         (Some("image_url"), Some(image), None) => {
             scan.images = scan.images.saturating_add(u64::from(!image.low_detail));
             scan.low_images = scan.low_images.saturating_add(u64::from(image.low_detail));
-            scan.image_bytes = scan.image_bytes.saturating_add(image.data_bytes);
+            scan.media_bytes = scan.media_bytes.saturating_add(image.data_bytes);
             Ok(())
         }
         (Some("image_url"), None, _) => Err(AskError::invalid("messages", "a part of type 'image_url' must have an 'image_url'")),
         (Some("text" | "refusal"), None, None) => Ok(()),
         // Their text is within the part's own bytes, whatever its members are called.
-        (Some("thinking" | "redacted_thinking" | "reasoning"), None, _) => Ok(()),
+        (Some("thinking" | "redacted_thinking" | "reasoning" | "reference"), None, _) => Ok(()),
         (Some("input_audio"), ..) => Err(AskError::unsupported(
             "messages",
             "audio input is not available through this gateway yet: how long it plays, and so what it costs, is not known before it is decoded",
@@ -121,12 +132,39 @@ fn part(scanner: &mut Scanner<'_>, scan: &mut Scan) -> Result<(), AskError> {
             "messages",
             format!("'{foreign}' in a part of 'content' is not known to this gateway, so what it costs cannot be bounded"),
         )),
-        (Some("text" | "refusal" | "thinking" | "redacted_thinking" | "reasoning"), Some(_), None | Some(_)) => {
+        (Some("text" | "refusal" | "thinking" | "redacted_thinking" | "reasoning" | "reference"), Some(_), None | Some(_)) => {
             Err(AskError::invalid("messages", "a part with an 'image_url' must be of type 'image_url'"))
         }
         (Some(other), ..) => Err(AskError::unsupported("messages", format!("parts of type '{}' cannot be priced by this gateway", short(other)))),
         (None, ..) => Err(AskError::invalid("messages", "a part of 'content' must have a 'type'")),
     }
+}
+
+/// Audio: an address, or data as a string or in an object. Answers how many bytes of the body are its sound and not text.
+fn audio_bytes(scanner: &mut Scanner<'_>) -> Result<u64, AskError> {
+    let data = |scanner: &mut Scanner<'_>| -> Result<u64, AskError> {
+        let raw = scanner.string()?.raw();
+        let remote = [&b"http:"[..], b"https:"].iter().any(|scheme| raw.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme)));
+        Ok(if remote { 0 } else { raw.len() as u64 })
+    };
+    let mut bytes = 0;
+    match scanner.kind()? {
+        Kind::String => bytes = data(scanner)?,
+        Kind::Object => scanner.object(|scanner, member| {
+            let key = member.key.decode();
+            match (key.as_deref().unwrap_or_default(), scanner.kind()?) {
+                ("data", Kind::String) => bytes = data(scanner)?,
+                (_, Kind::Null) | ("format", Kind::String) => scanner.skip()?,
+                (other, _) => {
+                    let message = format!("'{}' in an 'input_audio' is not known to this gateway, so what it costs cannot be bounded", short(other));
+                    return Err(AskError::unsupported("messages", message));
+                }
+            }
+            Ok(())
+        })?,
+        _ => return Err(AskError::invalid("messages", "'input_audio' must be a string or an object")),
+    }
+    Ok(bytes)
 }
 
 /// An image in a message.

@@ -3,9 +3,13 @@
 //! Known is what the OpenAI API documents and what providers with the same API add to it (vLLM, DeepSeek, Groq, OpenRouter, Mistral,
 //! Qwen, ...). Everything else is refused: a member that this table does not know may cost money that the quote does not see.
 
+use super::ask::reasons_unseen;
+use super::content::REQUEST_TOKENS;
+use super::images::most_tokens;
+
 /// What a member of the body means for the cost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Field {
+pub(in crate::apis) enum Field {
     Model,
     Messages,
     Prompt,
@@ -24,6 +28,8 @@ pub(super) enum Field {
     WebSearch,
     /// Becomes input tokens: counted by its bytes.
     Text,
+    /// How much the model reasons, where that may not show in a stream.
+    Reasoning,
     /// Costs nothing and becomes no tokens.
     Free,
     /// Refused with the reason.
@@ -33,28 +39,59 @@ pub(super) enum Field {
 
 /// Which operation a body belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Shape {
+pub(in crate::apis) enum Shape {
     Chat,
     Completion,
     Embedding,
     Moderation,
 }
 
-impl Shape {
-    /// What the member `key` means.
-    pub(super) fn field(self, key: &str) -> Field {
-        match self {
-            Self::Chat => chat(key),
-            Self::Completion => completion(key),
-            Self::Embedding => embedding(key),
-            Self::Moderation => moderation(key),
-        }
-    }
+/// Where an API that has OpenAI's shapes differs from it.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::apis) struct Dialect {
+    /// What a member of a body means.
+    pub(in crate::apis) field: fn(Shape, &str) -> Field,
+    /// The tiers that a request may ask for. Which one it was billed by, the answer says.
+    pub(in crate::apis) service_tiers: &'static [&'static str],
+    /// The usage at the end of a stream has to be asked for.
+    pub(in crate::apis) asks_for_usage: bool,
+    /// What a chat's format adds to a request.
+    pub(in crate::apis) request_tokens: u64,
+    /// The most that one image costs for a model, in tokens, in low detail or not.
+    pub(in crate::apis) image_tokens: fn(&str, bool) -> u64,
+    /// The most audio that one request can hold, in milliseconds, where messages may hold any that is billed by its length.
+    pub(in crate::apis) audio_millis: Option<u64>,
+    /// Whether it is not known of a model that all it is billed for shows in the stream.
+    pub(in crate::apis) reasons_unseen: fn(&str) -> bool,
+}
 
+/// OpenAI's own, and what others add to it.
+pub(super) const OPENAI: Dialect = Dialect {
+    field,
+    service_tiers: &["auto", "default", "flex", "priority", "scale", "fast"],
+    asks_for_usage: true,
+    request_tokens: REQUEST_TOKENS,
+    image_tokens: most_tokens,
+    audio_millis: None,
+    reasons_unseen,
+};
+
+// === impl Dialect ===
+
+impl Dialect {
     /// The member that `key` equals but for the case of its letters.
-    pub(super) fn case_variant(self, key: &str) -> Option<String> {
+    pub(super) fn case_variant(&self, shape: Shape, key: &str) -> Option<String> {
         let lower = key.to_ascii_lowercase();
-        (lower != key && self.field(&lower) != Field::Unknown).then_some(lower)
+        (lower != key && (self.field)(shape, &lower) != Field::Unknown).then_some(lower)
+    }
+}
+
+fn field(shape: Shape, key: &str) -> Field {
+    match shape {
+        Shape::Chat => chat(key),
+        Shape::Completion => completion(key),
+        Shape::Embedding => embedding(key),
+        Shape::Moderation => moderation(key),
     }
 }
 
@@ -82,6 +119,8 @@ fn chat(key: &str) -> Field {
         // Other providers: how much of the output limit goes into reasoning, and how it is shown.
         "reasoning" | "include_reasoning" | "reasoning_format" | "separate_reasoning" | "stream_reasoning" | "thinking" | "enable_thinking"
         | "thinking_budget" => Field::Free,
+        // OpenRouter: whether the usage is told.
+        "usage" => Field::Free,
         "add_generation_prompt" | "continue_final_message" => Field::Free,
         "audio" => Field::Refused("audio output is not available through this gateway yet"),
         "chat_template" => Field::Refused("a template can repeat its input, so what it makes of it cannot be bounded"),

@@ -17,7 +17,7 @@ const MAY_BE_LAST: usize = 64;
 pub(super) type StreamMeter = EventMeter<Reader>;
 
 /// Reads chunks of chat and of completions.
-pub(super) struct Reader {
+pub(in crate::apis) struct Reader {
     /// The client did not ask for the usage: it is taken out.
     hides_usage: bool,
     /// What the answer says is counted, and this added: searches that no usage reports.
@@ -36,22 +36,17 @@ pub(super) struct Reader {
 
 impl StreamMeter {
     pub(super) fn of(hides_usage: bool, searches: u64, legacy: bool) -> Self {
-        Self::new(Reader {
-            hides_usage,
-            searches,
-            usage: None,
-            absurd: false,
-            id: None,
-            created: 0,
-            model: None,
-            service_tier: None,
-            served: Served::default(),
-            legacy,
-        })
+        Self::new(Reader::new(hides_usage, searches, legacy))
     }
 }
 
 // === impl Reader ===
+
+impl Reader {
+    pub(in crate::apis) fn new(hides_usage: bool, searches: u64, legacy: bool) -> Self {
+        Self { hides_usage, searches, usage: None, absurd: false, id: None, created: 0, model: None, service_tier: None, served: Served::default(), legacy }
+    }
+}
 
 impl EventReader for Reader {
     fn longest_last(&self) -> usize {
@@ -83,13 +78,14 @@ impl EventReader for Reader {
         }
         remember(&mut self.model, read.model);
         remember(&mut self.service_tier, read.service_tier);
-        let Some(at) = read.usage else { return Verdict::Pass };
-        if !at.is_null {
-            // Providers that report on every event report the sum so far: the last one counts.
-            let reported = usage::read(data.get(at.value).unwrap_or_default(), true);
+        // Providers that report on every event report the sum so far: the last one counts.
+        let reported = read.usage.as_ref().filter(|usage| !usage.is_null).map(|usage| usage.value.clone()).or(read.vendor_usage);
+        if let Some(at) = reported {
+            let reported = usage::read(data.get(at).unwrap_or_default(), true);
             self.absurd = reported.is_none();
             self.usage = reported.map(|usage| usage.with(Unit::WebSearches, self.searches));
         }
+        let Some(at) = read.usage else { return Verdict::Pass };
         if !self.hides_usage {
             return Verdict::Pass;
         }

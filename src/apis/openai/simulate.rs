@@ -5,7 +5,7 @@ use serde_json::json;
 
 use crate::sandbox::Problem;
 
-pub(super) mod chat;
+pub(in crate::apis) mod chat;
 pub(super) mod completions;
 pub(super) mod embeddings;
 pub(super) mod models;

@@ -1,7 +1,8 @@
 //! OpenAI's `usage` object, turned into disjoint classes.
 //!
 //! `prompt_tokens` holds cached tokens, cache writes, audio and images; `completion_tokens` holds reasoning and audio. Some providers
-//! of the same API count reasoning outside (Gemini, xAI): then `total_tokens` exceeds the sum of the two, and the rest is reasoning.
+//! of the same API count reasoning outside (Gemini, xAI): then `total_tokens` exceeds the sum of the two, and the rest is reasoning. Where audio is
+//! billed by its length (Mistral), the rest is the audio's, and not billed again.
 
 use crate::apis::json::{JsonError, Kind, Scanner};
 use crate::prices::{Unit, Usage};
@@ -24,11 +25,12 @@ struct Reported {
     reasoning: u64,
     output_audio: u64,
     output_image: u64,
+    audio_seconds: u64,
 }
 
 /// Reads a `usage` object. None when a count is negative, fractional, beyond belief, or larger than the total that it is part of, and
 /// when a total is missing.
-pub(super) fn read(raw: &[u8], has_output: bool) -> Option<Usage> {
+pub(in crate::apis) fn read(raw: &[u8], has_output: bool) -> Option<Usage> {
     let mut reported = Reported::default();
     reported.scan(&mut Scanner::lenient(raw)).ok()?;
     reported.into_usage(has_output)
@@ -42,7 +44,9 @@ impl Reported {
             b"prompt_tokens" => optional(scanner).map(|count| self.prompt = count),
             b"completion_tokens" => optional(scanner).map(|count| self.completion = count),
             b"total_tokens" => count(scanner, &mut self.total),
-            b"prompt_cache_hit_tokens" => count(scanner, &mut self.cache_hit),
+            // DeepSeek's name for it, and Mistral's.
+            b"prompt_cache_hit_tokens" | b"num_cached_tokens" => count(scanner, &mut self.cache_hit),
+            b"prompt_audio_seconds" => count(scanner, &mut self.audio_seconds),
             b"prompt_tokens_details" if scanner.kind()? == Kind::Object => scanner.object(|scanner, member| match member.key.raw() {
                 b"cached_tokens" => count(scanner, &mut self.cached),
                 b"cache_write_tokens" => count(scanner, &mut self.cache_write),
@@ -78,7 +82,7 @@ impl Reported {
         // Cached audio and images count in both; where the provider does not say how many, they are taken to be text.
         let audio = self.audio.saturating_sub(self.cached_audio).min(kept);
         let image = self.image.saturating_sub(self.cached_image).min(kept - audio);
-        let beyond = self.total.saturating_sub(prompt + completion);
+        let beyond = if self.audio_seconds > 0 { 0 } else { self.total.saturating_sub(prompt + completion) };
         let generated = completion + beyond;
         let output = generated.checked_sub(self.output_audio + self.output_image)?;
         if self.reasoning > output {
@@ -97,7 +101,8 @@ impl Reported {
                 .with(Unit::Output, output - reasoning)
                 .with(Unit::OutputReasoning, reasoning)
                 .with(Unit::OutputAudio, self.output_audio)
-                .with(Unit::OutputImage, self.output_image),
+                .with(Unit::OutputImage, self.output_image)
+                .with(Unit::AudioMillis, self.audio_seconds.saturating_mul(1_000)),
         )
     }
 }

@@ -63,6 +63,13 @@ fn the_builtin_routes_take_every_sdk_s_paths() {
     assert_eq!((first("/v1/chat/completions"), first("/v1/models")), (Some("openai"), Some("openai")));
     assert!(routes.matching("/v1/models").any(|(route, _)| route.api.name() == "anthropic"));
     assert_eq!((first("/openai/deployments/gpt-4o/chat/completions"), first("/openai/v1/responses")), (Some("azure"), Some("azure")));
+    for path in ["/v2/chat", "/v2/embed", "/v2/rerank"] {
+        assert_eq!(first(path), Some("cohere"), "{path}");
+    }
+    assert_eq!((first("/mistral/v1/chat/completions"), first("/mistral/v1/ocr")), (Some("mistral"), Some("mistral")));
+    for path in ["/v2/user/custom_token/", "/v2/cost_management/", "/v2/", "/v2/audio/transcriptions"] {
+        assert_eq!(first(path), None, "{path}");
+    }
 }
 
 #[test]

@@ -6,11 +6,11 @@ use bytes::Bytes;
 use hyper::{Response, StatusCode};
 use serde_json::{Value, json};
 
-use super::anthropic;
 use super::body::{self, BodyWriter, ChannelBody};
+use super::compatible::Manners;
 use super::responses;
 use super::script::{Script, UsageReport};
-use super::{Consumed, Entry};
+use super::{Consumed, Entry, anthropic, cohere, mistral};
 use crate::support::money::{CENT, nanos};
 
 /// Time enough for hyper to write out what it was given, before a connection is broken off.
@@ -59,7 +59,13 @@ pub(super) fn answer(path: &str, request: &Bytes, script: &Script, entry: &Entry
     if let Some(status) = script.status {
         return error(status, &json, script, entry);
     }
-    if path.contains("/messages") {
+    if let Some(manners) = Manners::of(path) {
+        manners.answer(&json, script, entry)
+    } else if path.starts_with("/mistral/") {
+        mistral::answer(path, &json, script, entry)
+    } else if path.starts_with("/v2/") || path.starts_with("/cohere/") {
+        cohere::answer(path, &json, script, entry)
+    } else if path.contains("/messages") {
         anthropic::answer(path, &json, script, entry)
     } else if path.contains("/responses") {
         responses::answer(path, &json, script, entry)
@@ -349,7 +355,9 @@ pub(super) async fn send(events: Vec<Event>, script: Script, entry: Entry, write
             return;
         }
         let name = event.name.as_ref().map(|name| format!("event: {name}{line}")).unwrap_or_default();
-        let bytes = Bytes::from(format!("{name}data: {}{line}{line}", event.text));
+        // A text that begins with a colon is a comment.
+        let data = if event.text.starts_with(':') { "" } else { "data: " };
+        let bytes = Bytes::from(format!("{name}{data}{}{line}{line}", event.text));
         entry.update(|row| row.consumed = event.consumed);
         entry.sends(&bytes);
         for piece in bytes.chunks(script.split.unwrap_or(bytes.len()).max(1)) {

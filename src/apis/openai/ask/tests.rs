@@ -6,7 +6,7 @@ use super::*;
 use crate::apis::AskErrorKind;
 
 fn read(shape: Shape, body: &[u8]) -> Result<Ask, AskError> {
-    read_as(shape, body, None)
+    super::read(shape, body, None)
 }
 
 fn chat(body: &str) -> Result<Ask, AskError> {

@@ -230,3 +230,46 @@ proptest! {
         }
     }
 }
+
+/// What providers of the same API do with the usage.
+#[test]
+fn every_provider_s_usage_is_found() {
+    let chunk = |choices: &str, more: &str| format!(r#"{{"id":"c","model":"m","choices":[{choices}]{more}}}"#);
+    let word = r#"{"index":0,"delta":{"content":"w "},"finish_reason":null}"#;
+    let thought = r#"{"index":0,"delta":{"reasoning_content":"hm","content":null},"finish_reason":null}"#;
+    let end = r#"{"index":0,"delta":{},"finish_reason":"stop"}"#;
+    let usage = |completion: u64| format!(r#"{{"prompt_tokens":9,"completion_tokens":{completion},"total_tokens":{},"cost":0.00012}}"#, 9 + completion);
+    let expected = Some(Usage::default().with(Unit::Input, 9).with(Unit::Output, 3));
+    for stream in [
+        // On every chunk the sum so far.
+        vec![
+            chunk(word, &format!(r#","usage":{}"#, usage(1))),
+            chunk(word, &format!(r#","usage":{}"#, usage(2))),
+            chunk(end, &format!(r#","usage":{}"#, usage(3))),
+        ],
+        // On the last chunk with content.
+        vec![chunk(word, ""), chunk(end, &format!(r#","usage":{}"#, usage(3)))],
+        // In a member of the provider's own.
+        vec![chunk(word, r#","x_groq":{"id":"req_1"}"#), chunk(end, &format!(r#","x_groq":{{"id":"req_1","usage":{}}}"#, usage(3)))],
+        vec![chunk(end, &format!(r#","x_groq":{{"usage":{}}}"#, usage(1))), chunk("", &format!(r#","usage":{}"#, usage(3)))],
+        // Thinking before it speaks.
+        vec![chunk(thought, ""), chunk(word, ""), chunk("", &format!(r#","usage":{}"#, usage(3)))],
+    ] {
+        let mut stream: Vec<&str> = stream.iter().map(String::as_str).collect();
+        stream.push("[DONE]");
+        let text = format!(": OPENROUTER PROCESSING\n\n{}", events("\n", &stream));
+        let asked = run(&[text.as_bytes()], false);
+        assert_eq!((asked.measured.usage, asked.passed + &asked.held), (expected, text.clone()));
+        let hidden = run(&[text.as_bytes()], true);
+        assert_eq!(hidden.measured.usage, expected, "{text}");
+        assert!(
+            !hidden.passed.contains("\"usage\":{\"prompt_tokens\":9,\"completion_tokens\":3,\"total_tokens\":12,\"cost\":0.00012}}")
+                || hidden.passed.contains("x_groq")
+        );
+        assert_eq!(hidden.passed.matches("w ").count(), text.matches("w ").count(), "no word is lost");
+    }
+    let cached =
+        usage::read(br#"{"prompt_tokens":20,"completion_tokens":3,"total_tokens":23,"prompt_cache_hit_tokens":8,"prompt_cache_miss_tokens":12}"#, true)
+            .unwrap();
+    assert_eq!((cached.get(Unit::Input), cached.get(Unit::CacheRead)), (12, 8));
+}

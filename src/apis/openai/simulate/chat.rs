@@ -4,39 +4,46 @@ mod ask;
 mod check;
 mod render;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::sandbox::problem::Problem;
 use crate::sandbox::schema::Shape;
 use crate::sandbox::seed::Seed;
 use crate::sandbox::{Faults, MAX_TOKENS, Simulated, fields, text};
 
-pub(super) use render::{DONE, event, usage};
+pub(in crate::apis) use ask::{Ask, ToolKind};
+pub(in crate::apis) use render::{DONE, event, usage};
 
-use ask::{Ask, Format, Tool, ToolKind};
+use ask::{Format, Tool};
 
 /// Choices that get a value of their own from a schema; further ones repeat these, so that `n` does not multiply the work.
 const DIFFERENT_VALUES: usize = 4;
 
 /// What one choice says.
-enum Reply {
+pub(in crate::apis) enum Reply {
     Text(String),
     Call { kind: ToolKind, id: String, name: String, arguments: String },
 }
 
 /// One choice, finished.
-struct Choice {
-    reply: Reply,
-    finish_reason: &'static str,
-    tokens: u64,
+pub(in crate::apis) struct Choice {
+    pub(in crate::apis) reply: Reply,
+    pub(in crate::apis) finish_reason: &'static str,
+    pub(in crate::apis) tokens: u64,
 }
 
 /// Answers `POST chat/completions`.
 pub(in crate::apis::openai) fn answer(body: &[u8], faults: &Faults) -> Result<Simulated, Problem> {
     let body = fields::object(body)?;
-    let ask = Ask::read(&body)?;
-    let choices = choices(&ask, faults)?;
+    let (ask, choices) = finished(&body, faults)?;
     Ok(render::render(&ask, &choices, faults.no_usage))
+}
+
+/// What a request asks for, and its choices.
+pub(in crate::apis) fn finished<'a>(body: &'a Value, faults: &Faults) -> Result<(Ask<'a>, Vec<Choice>), Problem> {
+    let ask = Ask::read(body)?;
+    let choices = choices(&ask, faults)?;
+    Ok((ask, choices))
 }
 
 fn choices(ask: &Ask<'_>, faults: &Faults) -> Result<Vec<Choice>, Problem> {

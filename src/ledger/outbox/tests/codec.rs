@@ -63,7 +63,8 @@ fn units_keep_their_numbers() {
     let names: Vec<_> = Unit::ALL.into_iter().map(|unit| (unit as usize, unit.name())).collect();
     let first = ["requests", "input", "cache_read", "cache_write", "cache_write_1h", "input_audio", "cache_audio_read", "input_image", "cache_image_read"];
     let then = ["input_video", "output", "output_reasoning", "output_audio", "output_image", "output_video", "web_searches", "storage_searches"];
-    let expected: Vec<_> = first.into_iter().chain(then).chain(["audio_millis", "characters", "pages", "search_units", "images"]).enumerate().collect();
+    let expected: Vec<_> =
+        first.into_iter().chain(then).chain(["audio_millis", "characters", "pages", "search_units", "images", "annotated_pages"]).enumerate().collect();
     assert_eq!(names, expected);
 }
 

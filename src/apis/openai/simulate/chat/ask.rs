@@ -14,15 +14,15 @@ const MAX_CHOICES: u64 = 128;
 const TIERS: [&str; 6] = ["auto", "default", "flex", "scale", "priority", "fast"];
 
 /// A chat request, as far as it changes the answer.
-pub(super) struct Ask<'a> {
-    pub(super) seed: Seed,
-    pub(super) model: &'a str,
+pub(in crate::apis) struct Ask<'a> {
+    pub(in crate::apis) seed: Seed,
+    pub(in crate::apis) model: &'a str,
     pub(super) choices: usize,
     /// Output tokens for each choice, at most.
     pub(super) limit: Option<u64>,
-    pub(super) stream: bool,
+    pub(in crate::apis) stream: bool,
     pub(super) include_usage: bool,
-    pub(super) input_tokens: u64,
+    pub(in crate::apis) input_tokens: u64,
     pub(super) service_tier: &'a str,
     /// The tool to call, if one is to be called.
     pub(super) tool: Option<Tool<'a>>,
@@ -31,7 +31,7 @@ pub(super) struct Ask<'a> {
 }
 
 /// A tool that is called in the answer.
-pub(super) struct Tool<'a> {
+pub(in crate::apis) struct Tool<'a> {
     pub(super) kind: ToolKind,
     pub(super) name: &'a str,
     /// The schema of its arguments.
@@ -42,7 +42,7 @@ pub(super) struct Tool<'a> {
 
 /// How a tool is defined and called.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum ToolKind {
+pub(in crate::apis) enum ToolKind {
     /// `tools[].function`.
     Function,
     /// `tools[].custom`: takes plain text.
@@ -52,7 +52,7 @@ pub(super) enum ToolKind {
 }
 
 /// What the text of the answer must be.
-pub(super) enum Format<'a> {
+pub(in crate::apis) enum Format<'a> {
     Text,
     Json,
     Schema { name: &'a str, schema: &'a Value },

@@ -1,0 +1,213 @@
+//! Mistral's API through the gateway: what is charged, whatever becomes of the answer; what passes; what is refused, and how.
+
+use serde_json::{Value, json};
+
+use crate::support::client::Failure;
+use crate::support::money::nanos;
+use crate::support::routes::{Routes, UPSTREAM_KEY};
+use crate::support::{Gateway, Request, Setup, StandIn, events};
+
+/// $0.15 a million input tokens, $0.015 from the cache, $0.60 output.
+const MODEL: &str = "mistral-small-2603";
+const CHAT: &str = "/mistral/v1/chat/completions";
+
+async fn gateway(provider: &StandIn) -> Gateway {
+    let at = provider.address();
+    let routes = Routes::at(at)
+        .upstream("mistral", at, "/mistral", "")
+        .route("/mistral/v1/*", "mistral", "mistral", "")
+        .route("/m/*", "mistral", "mistral", "clamp = false")
+        .openai("");
+    Gateway::start(Setup::new(&routes)).await
+}
+
+fn body(content: &str, max_tokens: u64) -> Value {
+    json!({"model": MODEL, "max_tokens": max_tokens, "messages": [{"role": "user", "content": content}]})
+}
+
+fn streamed(content: &str, max_tokens: u64) -> Value {
+    let mut body = body(content, max_tokens);
+    body["stream"] = json!(true);
+    body
+}
+
+fn send(secret: &str, body: &Value) -> Request {
+    Request::post(CHAT, body).bearer(secret)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_charge_is_what_the_provider_reports_streamed_or_not() {
+    let provider = StandIn::start().await;
+    let gateway = gateway(&provider).await;
+    let secret = gateway.tokens().with_budget("exact", "5.00").await;
+    for (number, how) in ["", "prompt=70 cached=30", "split=1", "split=7 cached=2", "crlf", "crlf split=3"].into_iter().enumerate() {
+        for stream in [false, true] {
+            let content = format!("exact {number} {stream} @{{tokens=12 {how}}}");
+            let body = if stream { streamed(&content, 100) } else { body(&content, 100) };
+            let answer = gateway.client().ask(send(&secret, &body)).await.expect(200);
+            let row = provider.row_with(&format!("exact {number} {stream} "));
+            assert_eq!(answer.body, row.sent, "{how}: every byte passes, and no usage is hidden");
+            assert_eq!((row.body, row.target.as_str()), (body.to_string().into(), CHAT), "{how}: and nothing is asked for that the API does not know");
+        }
+        assert_eq!(gateway.tokens().settled("exact").await.spent, provider.cost(), "{how}");
+    }
+    gateway.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn code_embeddings_audio_and_pages_cost_what_they_report() {
+    let provider = StandIn::start().await;
+    let gateway = gateway(&provider).await;
+    let secret = gateway.tokens().with_budget("units", "20.00").await;
+    let document = json!({"type": "document_url", "document_url": "https://example.com/a.pdf"});
+    let audio = json!([{"type": "input_audio", "input_audio": "AAAA"}, {"type": "text", "text": "what is said?"}]);
+    let format = json!({"type": "json_schema", "json_schema": {"name": "x", "schema": {}}});
+    let asks = [
+        ("fim/completions", json!({"model": "codestral-2508", "prompt": "def f(", "suffix": "return 1", "max_tokens": 9})),
+        ("fim/completions", json!({"model": "codestral-2508", "prompt": "def f(", "max_tokens": 9, "stream": true})),
+        ("embeddings", json!({"model": "mistral-embed", "input": ["one", "two"]})),
+        ("embeddings", json!({"model": "mistral-embed", "input": vec!["a long text ".repeat(700); 90]})),
+        ("chat/completions", json!({"model": "voxtral-small-latest", "max_tokens": 20, "messages": [{"role": "user", "content": audio}]})),
+        ("chat/completions", json!({"model": "voxtral-small-latest", "max_tokens": 20, "stream": true, "messages": [{"role": "user", "content": audio}]})),
+        ("ocr", json!({"model": "mistral-ocr-2512", "document": document, "pages": [0, 1, 2]})),
+        ("ocr", json!({"model": "mistral-ocr-2512", "document": document})),
+        ("ocr", json!({"model": "mistral-ocr-2512", "document": document, "pages": [0, 1], "document_annotation_format": format})),
+    ];
+    for (path, body) in asks {
+        let before = provider.cost();
+        gateway.client().ask(Request::post(&format!("/mistral/v1/{path}"), &body).bearer(&secret)).await.expect(200);
+        assert!(provider.cost() > before, "{body}");
+        assert_eq!(gateway.tokens().settled("units").await.spent, provider.cost(), "{body}");
+    }
+    // A document whose pages are not named is held for as the longest there can be.
+    let poor = gateway.tokens().with_budget("poor", "1.99").await;
+    let ocr = |more: Value| {
+        let mut body = json!({"model": "mistral-ocr-2512", "document": document});
+        body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        Request::post("/mistral/v1/ocr", &body).bearer(&poor)
+    };
+    let refusal = gateway.client().ask(ocr(json!({}))).await.refused(402, "budget_exhausted");
+    assert_eq!(nanos(refusal.json()["error"]["budget"]["asked"].as_str().unwrap()), 2_000_000_000);
+    gateway.client().ask(ocr(json!({"pages": [0, 1]}))).await.expect(200);
+    assert_eq!(gateway.tokens().settled("poor").await.spent, 2 * 2_000_000);
+    gateway.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stream_that_breaks_off_costs_what_passed() {
+    let provider = StandIn::start().await;
+    let gateway = gateway(&provider).await;
+    for (name, how) in [("cut", "cut=10"), ("failed", "fail=10"), ("silent", "usage=none")] {
+        let secret = gateway.tokens().with_budget(name, "1.00").await;
+        let answer = gateway.client().try_ask(send(&secret, &streamed(&format!("{name} @{{tokens=20 {how}}}"), 100))).await;
+        match (name, answer) {
+            ("failed", Ok(answer)) => assert!(!answer.text().contains("[DONE]"), "never ended cleanly"),
+            ("silent", Ok(_)) | ("cut", Err(Failure::Cut { .. })) => {}
+            (_, answer) => panic!("{name}: {answer:?}"),
+        }
+        let served = provider.row_with(&format!("{name} ")).consumed.cost;
+        let spent = gateway.tokens().settled(name).await.spent;
+        assert!((served..served * 8 + 1_200 * 150).contains(&spent), "{name}: {spent} for {served}");
+    }
+    for (number, (usage, stream)) in [("negative", false), ("absurd", true)].into_iter().enumerate() {
+        let name = format!("odd-{number}");
+        let secret = gateway.tokens().with_budget(&name, "1.00").await;
+        let content = format!("{name} @{{tokens=20 usage={usage}}}");
+        let body = if stream { streamed(&content, 10_000) } else { body(&content, 10_000) };
+        gateway.client().ask(send(&secret, &body)).await.expect(200);
+        let spent = gateway.tokens().settled(&name).await.spent;
+        assert!((10_000 * 600..10_000 * 600 + 400_000).contains(&spent), "{usage} {stream}: {spent}");
+    }
+    gateway.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_limit_is_lowered_to_what_the_balance_buys() {
+    let provider = StandIn::start().await;
+    let gateway = gateway(&provider).await;
+    let secret = gateway.tokens().with_budget("near", "0.001").await;
+    let answer = gateway.client().ask(send(&secret, &streamed("near @{tokens=100000}", 64_000))).await.expect(200);
+    let clamped: i64 = answer.header("spendgate-clamped").unwrap().parse().unwrap();
+    let row = provider.row_with("near");
+    assert_eq!((&serde_json::from_slice::<Value>(&row.body).unwrap()["max_tokens"], row.consumed.completion), (&json!(clamped), clamped));
+    let money = gateway.tokens().settled("near").await;
+    assert!(money.spent == row.consumed.cost && money.balance >= Some(0) && money.spent > 600_000, "{money:?}");
+    let strict = gateway.tokens().with_budget("strict", "0.001").await;
+    gateway.client().ask(Request::post("/m/v1/chat/completions", &body("strict", 8_000)).bearer(&strict)).await.refused(402, "budget_exhausted");
+    gateway.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn credentials_paths_and_refusals() {
+    let provider = StandIn::start().await;
+    let gateway = gateway(&provider).await;
+    let secret = gateway.tokens().with_budget("paths", "100.00").await;
+    let client = gateway.client();
+    for path in [CHAT, "/m/v1/chat/completions", "/m/chat/completions"] {
+        client.ask(Request::post(path, &body("paths", 9)).bearer(&secret).header("cookie", "a=b")).await.expect(200);
+        let row = provider.rows().pop().unwrap();
+        assert_eq!((row.target.as_str(), row.headers["authorization"].to_str().unwrap()), (CHAT, format!("Bearer {UPSTREAM_KEY}").as_str()));
+        assert!(!row.headers.contains_key("cookie"));
+    }
+    let list = client.ask(Request::get("/mistral/v1/models").bearer(&secret)).await.expect(200).json();
+    assert_eq!((list["data"].as_array().unwrap().len(), &list["data"][0]["id"]), (1, &json!(MODEL)));
+    let (count, spent) = (provider.count(), gateway.tokens().settled("paths").await.spent);
+    for path in ["agents/completions", "conversations", "moderations", "audio/transcriptions", "v1/v1/ocr"] {
+        let refusal = client.ask(Request::post(&format!("/mistral/v1/{path}"), &json!({})).bearer(&secret)).await.refused(404, "route_not_found");
+        assert!(refusal.json()["message"].as_str().unwrap().contains(path.trim_start_matches("v1/")), "{path}");
+    }
+    let with = |more: Value| {
+        let mut body = body("refused", 9);
+        body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        send(&secret, &body)
+    };
+    for (more, param) in [
+        (json!({"stream_options": {"include_usage": true}}), "stream_options"),
+        (json!({"guardrails": [{}]}), "guardrails"),
+        (json!({"tools": [{"type": "image_generation"}]}), "tools"),
+        (json!({"messages": [{"role": "user", "content": [{"type": "document_url", "document_url": "https://x"}]}]}), "messages"),
+    ] {
+        assert_eq!(client.ask(with(more)).await.refused(400, "invalid_request").json()["error"]["param"], param);
+    }
+    client.ask(with(json!({"model": "mistral-nobody-knows"}))).await.refused(403, "model_not_priced");
+    // Audio has no price for this model.
+    client.ask(with(json!({"messages": [{"role": "user", "content": [{"type": "input_audio", "input_audio": "AA"}]}]}))).await.refused(403, "model_not_priced");
+    assert_eq!(provider.count(), count);
+    let answer = client.ask(with(json!({"messages": [{"role": "user", "content": "@{status=422}"}]}))).await.expect(422);
+    assert_eq!(answer.body, provider.rows().last().unwrap().sent, "a provider's own error passes as it is");
+    assert_eq!(gateway.tokens().settled("paths").await.spent, spent);
+    gateway.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_client_that_hangs_up_pays_for_all_of_it() {
+    let provider = StandIn::start().await;
+    let gateway = gateway(&provider).await;
+    for (name, bytes) in [("gone-1", 1), ("gone-700", 700)] {
+        let secret = gateway.tokens().with_budget(name, "1.00").await;
+        let stream = gateway.client().stream(send(&secret, &streamed(&format!("{name} @{{tokens=60 delay=1}}"), 100))).await.unwrap();
+        stream.hang_up_after(bytes).await.unwrap();
+        let spent = gateway.tokens().settled(name).await.spent;
+        let row = provider.row_with(&format!("{name} "));
+        assert_eq!((spent, row.consumed.completion, row.finished), (row.consumed.cost, 60, true));
+    }
+    gateway.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sandbox_tokens_are_answered_without_a_provider() {
+    let provider = StandIn::start().await;
+    let gateway = gateway(&provider).await;
+    let secret = gateway.tokens().sandbox("sand").await;
+    let client = gateway.client();
+    let whole = client.ask(send(&secret, &body("say something", 60))).await.expect(200);
+    assert_eq!(whole.header("spendgate-sandbox"), Some("true"));
+    let stream = client.ask(send(&secret, &streamed("say something", 60))).await.expect(200);
+    assert_eq!(json!(events::content(&stream.body)), whole.json()["choices"][0]["message"]["content"]);
+    assert_eq!(events::split(&stream.body).iter().filter(|event| events::shows_usage(event)).count(), 1, "unasked");
+    let read = json!({"model": "mistral-ocr-2512", "document": {"type": "document_url", "document_url": "https://x"}, "pages": [1, 2]});
+    let read = client.ask(Request::post("/mistral/v1/ocr", &read).bearer(&secret)).await.expect(200).json();
+    assert_eq!(read["usage_info"]["pages_processed"], 2);
+    assert_eq!((provider.count(), gateway.tokens().money("sand").await.spent), (0, 0));
+    gateway.close().await;
+}
