@@ -4,21 +4,24 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::json;
 use tokio::task::JoinHandle;
 
+use crate::storm::length;
 use crate::support::asks::{CHAT, limited, ocr, streamed};
 use crate::support::money::{CENT, DOLLAR};
 use crate::support::random::{Random, seed};
 use crate::support::routes::Routes;
 use crate::support::stand_in::Row;
 use crate::support::tokens::Money;
-use crate::support::{Client, Gateway, Request, Setup, StandIn, eventually, soak};
+use crate::support::{Client, Gateway, Request, Setup, StandIn, eventually};
 
 const WORKERS: usize = 6;
 const LIMIT: i64 = 60;
+/// How often the gateway is killed, at least.
+const ROUNDS: u64 = 6;
 
 /// What one worker knows of a round.
 struct Report {
@@ -96,8 +99,10 @@ async fn killed_at_any_moment_nothing_is_lost() {
         secrets.push(gateway.tokens().with_budget(&format!("worker-{number}"), "500.00").await);
         before.insert(number, gateway.tokens().money(&format!("worker-{number}")).await);
     }
-    let rounds = if soak() { 150 } else { 6 };
-    for round in 0..rounds {
+    let end = Instant::now() + length(0, 15);
+    let mut round = 0;
+    while round < ROUNDS || Instant::now() < end {
+        let began = Instant::now();
         let stop = Arc::new(AtomicBool::new(false));
         let served = provider.count();
         let workers: Vec<_> = (0..WORKERS)
@@ -144,6 +149,8 @@ async fn killed_at_any_moment_nothing_is_lost() {
         }
         let spent: i64 = before.values().map(|money| money.spent).sum();
         assert!(spent >= provider.cost(), "round {round}: no row of the provider's ledger lacks a charge");
+        eprintln!("round {round}: {} requests so far, {:?}", provider.count(), began.elapsed());
+        round += 1;
     }
     gateway.close().await;
 }

@@ -134,10 +134,11 @@ async fn in_two(replicas: &str, away: Duration) -> (Apart, Cost) {
     eprintln!(
         "== a primary and a gateway cut off, min-replicas-max-lag {MAX_LAG}, SPENDGATE_REDIS_WAIT={replicas}\n   \
          the old primary took requests for {:.1} s and had {only} bytes that were nowhere else; the new one was named after {:.1} s, admitted after {:.1} s\n   \
-         admitted by both: {}, refused: {}, {cost:?}",
+         served: {}, admitted by both: {}, refused: {}, {cost:?}",
         told.last.map_or(0.0, |last| last.duration_since(began).as_secs_f64()),
         named.as_secs_f64(),
         admits.as_secs_f64(),
+        provider.count(),
         told.admitted.len(),
         told.refused,
     );

@@ -118,3 +118,35 @@ async fn the_outbox_of_a_gateway_that_died_in_the_outage_is_delivered() {
     assert_eq!((money.balance, money.held, money.spent), (Some(DOLLAR - provider.cost()), 0, provider.cost()));
     fleet.close().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_request_that_can_wait_so_long_is_not_refused_for_a_short_outage() {
+    let provider = StandIn::start().await;
+    let mut fleet = Fleet::start(Store::single().await, 2, &provider, |setup| setup.env("SPENDGATE_LEDGER_TIMEOUT", "10s")).await;
+    let secret = fleet.tokens().with_budget("patient", "1.00").await;
+    for gateway in &fleet.gateways {
+        gateway.client().ask(send(&secret, &limited("before", 50))).await.expect(200);
+    }
+    fleet.quiet(ARRIVE).await;
+    fleet.store.server().kill9();
+    for gateway in &fleet.gateways {
+        eventually("the gateway to notice", async || gateway.written().contains("the connection to the ledger's server is lost").then_some(())).await;
+    }
+    let client = fleet.gateways[1].client();
+    let asking: Vec<_> = (0..10)
+        .map(|number| {
+            let ask = send(&secret, &limited(&format!("meanwhile {number}"), 50));
+            tokio::spawn(async move { client.ask(ask).await })
+        })
+        .collect();
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    assert!(asking.iter().all(|asking| !asking.is_finished()), "they wait");
+    assert_eq!(provider.count(), 2, "for their admission");
+    fleet.store.server().launch().await;
+    for asking in asking {
+        asking.await.unwrap().expect(200);
+    }
+    fleet.quiet(ARRIVE).await;
+    assert_eq!(fleet.tokens().money("patient").await.spent, provider.cost());
+    fleet.close().await;
+}

@@ -1,8 +1,6 @@
 //! How a gateway gets in: over TLS with a certificate of one's own authority, as a user with no more rights than `docs/redis.md` names, into a database by
 //! its number; and what is said where one of these is wrong.
 
-use std::time::{Duration, Instant};
-
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use tempfile::TempDir;
 
@@ -17,8 +15,8 @@ use crate::support::{Gateway, Request, Setup, StandIn};
 /// A password that has to be percent-encoded in an address.
 const PASSWORD: &str = "p@ss/word:%";
 const ENCODED: &str = "p%40ss%2Fword%3A%25";
-/// One that waits out its patience takes ten seconds and says that the server cannot be reached: these are told at once.
-const AT_ONCE: Duration = Duration::from_secs(8);
+/// What is said after a patience of ten seconds: what cannot pass by itself is told at once.
+const WAITED_FOR: &str = "cannot be reached";
 
 /// The rights that the documentation gives: those always, and those that follow a word of it.
 struct Documented {
@@ -147,10 +145,8 @@ async fn whatever_is_wrong_about_the_way_in_is_told_at_once_with_what_would_be_r
         (format!("redis://{login}@{plain}/-1"), vec!["\"-1\" is not the number of a database"]),
     ];
     for (url, parts) in cases {
-        let began = Instant::now();
         let said = refuses_store(&url).await;
-        assert!(parts.iter().all(|part| said.contains(part)), "{url}: {said}");
-        assert!(began.elapsed() < AT_ONCE, "{url}: told after {:?}", began.elapsed());
+        assert!(parts.iter().all(|part| said.contains(part)) && !said.contains(WAITED_FOR), "{url}: {said}");
         assert!(!said.contains(PASSWORD) && !said.contains(ENCODED), "no password is shown: {said}");
     }
 }
@@ -176,13 +172,12 @@ async fn a_right_that_is_missing_is_named_before_any_request_meets_it() {
     let url = secured.url(&format!("spendgate:{ENCODED}"), "localhost", "/2", "ca.pem");
     let refused = async |rights: Vec<String>, names: &str| {
         secured.user(&rights).await;
-        let began = Instant::now();
         let said = refuses_store(&url).await;
         let advice = said.split_once("ACL SETUSER spendgate ~sg:* ").unwrap_or_else(|| panic!("without {names}: {said}"));
         assert!(advice.0.contains(names), "{names} is named: {said}");
         let given: Vec<&str> = advice.1.split_whitespace().collect();
         assert!(all.iter().filter(|word| word.starts_with('+')).all(|word| given.contains(&word.as_str())), "{said}");
-        assert!(began.elapsed() < AT_ONCE, "told after {:?}", began.elapsed());
+        assert!(!said.contains(WAITED_FOR), "{said}");
     };
     for word in missing {
         refused(all.iter().filter(|other| **other != word).cloned().collect(), &word[1..]).await;

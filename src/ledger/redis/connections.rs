@@ -169,6 +169,11 @@ impl Connections {
         Ok(primaries)
     }
 
+    /// How long a call may take.
+    pub(super) fn timeout(&self) -> Duration {
+        self.0.options.timeout
+    }
+
     /// Replicas that must have a change before it counts.
     pub(super) fn replicas(&self) -> u32 {
         self.0.options.replicas

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 
 use super::codec::Stamp;
 use super::connections::Connections;
@@ -47,6 +47,8 @@ pub(super) struct Core {
     running: Mutex<HashMap<HoldId, Running>>,
     /// The accounts that this gateway serves, each with the server that it last made sure of.
     accounts: Mutex<BTreeMap<String, Option<String>>>,
+    /// Counts up whenever this gateway has made sure of a server.
+    vouches: watch::Sender<u64>,
 }
 
 /// The memory of recent operations, by a clock that stands still while a server is not vouched for: nothing is forgotten before it was put back.
@@ -70,6 +72,7 @@ impl Core {
             memory: Mutex::new(Recent { memory: Memory::new(WINDOW, MOST), frozen: None, lost: Duration::ZERO }),
             running: Mutex::default(),
             accounts: Mutex::default(),
+            vouches: watch::Sender::new(0),
         }
     }
 
@@ -171,6 +174,27 @@ impl Core {
     /// This server has all that this gateway remembers.
     pub(super) fn vouch(&self, account: &str, identity: String) {
         locked(&self.accounts).insert(account.to_owned(), Some(identity));
+        self.vouches.send_modify(|count| *count += 1);
+    }
+
+    /// Waits until the server of an account is connected and has all that this gateway remembers, but no longer than a call may take: a connection that is
+    /// made anew, or a failover that is about to end, refuses nobody. Whether it is so is for the server to say.
+    pub(super) async fn let_it_come(&self, account: &str) {
+        let there = || self.connections().identity(account).is_ok_and(|identity| self.vouched_for(account) == Some(identity));
+        if there() {
+            return;
+        }
+        let (mut connections, mut vouches) = (self.connections().changes(), self.vouches.subscribe());
+        let comes = async {
+            while !there() {
+                tokio::select! {
+                    changed = connections.changed() => if changed.is_err() { return },
+                    changed = vouches.changed() => if changed.is_err() { return },
+                }
+            }
+        };
+        // Where it does not come, whoever asks it next is told why.
+        let _ = tokio::time::timeout(self.connections().timeout(), comes).await;
     }
 
     /// What an answer means for whoever asked. A failover is looked into at once.

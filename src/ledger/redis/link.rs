@@ -112,7 +112,8 @@ impl Dialer {
         if info.field("loading") == Some("1") {
             return Err(CallError::NotSent(format!("{host} is still loading its data")));
         }
-        if info.field("redis_mode") == Some("sentinel") {
+        // As Redis says it, and as Valkey does.
+        if ["redis_mode", "server_mode"].iter().any(|mode| info.field(mode) == Some("sentinel")) {
             return Err(CallError::NotSent(format!("{host} {IS_SENTINEL}")));
         }
         if info.field("role") != Some("master") {

@@ -29,9 +29,10 @@ pub(super) struct Way {
 
 /// Admits a request. However this ends, no hold is left that nobody knows of.
 pub(super) async fn admit(core: Arc<Core>, settler: Arc<Settler>, facts: Arc<TokenFacts>, request: AdmitRequest) -> Result<Admission, LedgerError> {
+    let account: Arc<str> = Arc::from(facts.account.as_str());
+    core.let_it_come(&account).await;
     // Room for its ending first: an ending must never fail for lack of it.
     let slot = core.outbox.reserve()?;
-    let account: Arc<str> = Arc::from(facts.account.as_str());
     let identity = identity(&core, &account)?;
     let answer = core.operations.admit(&account, &identity, &request).await;
     let hold = |amount, on_token, on_account| {

@@ -89,6 +89,9 @@ const BUGS: &[Bug] = &[
     ),
 ];
 
+/// Fewer would show little.
+const _: () = assert!(BUGS.len() >= 20);
+
 /// Plays sequences until one goes wrong. Which, and none where all go well.
 fn caught(scripts: &'static Scripts, fault: Fault) -> Option<usize> {
     let mut runner = runner(SEED, 1);
