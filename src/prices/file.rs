@@ -45,6 +45,15 @@ pub(crate) enum Worth {
     Wrong,
 }
 
+/// Where `match` stands.
+#[derive(Clone, Debug)]
+pub(super) struct NamesPlace {
+    /// Its value.
+    pub(super) value: Range<usize>,
+    /// What is in its list, where it is one.
+    pub(super) items: Option<Vec<Range<usize>>>,
+}
+
 /// Where things stand in the text, in bytes.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Places {
@@ -55,8 +64,7 @@ pub(super) struct Places {
     pub(super) id: Range<usize>,
     /// The key and the value of `prices`, `free` or `unpriced`.
     pub(super) worth: Range<usize>,
-    /// The value of `match`, and what is in its list where it is one.
-    pub(super) names: Option<(Range<usize>, Option<Vec<Range<usize>>>)>,
+    pub(super) names: Option<NamesPlace>,
     /// The values of `context`, `max_input` and `max_output`.
     pub(super) limits: [Option<Range<usize>>; 3],
 }
@@ -116,7 +124,9 @@ fn model(reader: &mut Reader<'_>, value: &Value<'_>) -> Option<FileModel> {
         table: span,
         id: id_place,
         worth: table.iter().find(|(key, _)| WORTH_KEYS.contains(&&**key.get_ref())).map_or(0..0, |(key, value)| key.span().start..value.span().end),
-        names: table.get("match").map(|value| (value.span(), value.get_ref().as_array().map(|list| list.iter().map(toml::Spanned::span).collect()))),
+        names: table
+            .get("match")
+            .map(|value| NamesPlace { value: value.span(), items: value.get_ref().as_array().map(|list| list.iter().map(toml::Spanned::span).collect()) }),
         limits: LIMIT_KEYS.map(|key| table.get(key).map(toml::Spanned::span)),
     };
     Some(FileModel { provider: provider.to_owned(), id: id.to_owned(), limits: ModelLimits { context, input, output }, worth, names, places })

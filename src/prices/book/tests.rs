@@ -121,6 +121,35 @@ fn names_that_people_use_are_found() {
 }
 
 #[test]
+fn every_provider_that_routes_name_has_models() {
+    let rows = [
+        ("openai", "gpt-4o-transcribe"),
+        ("openai", "gpt-4o-mini-tts"),
+        ("openai", "gpt-image-1"),
+        ("openai", "whisper-1"),
+        ("openai", "tts-1-hd"),
+        ("anthropic", "claude-opus-5-5"),
+        ("google", "gemini-2.5-pro"),
+        ("mistral", "mistral-ocr-latest"),
+        ("cohere", "command-a-03-2025"),
+        ("azure", "text-embedding-3-small"),
+        ("deepseek", "deepseek-chat"),
+        ("groq", "llama-3.3-70b-versatile"),
+        ("together", "meta-llama/Meta-Llama-3.3-70B-Instruct-Turbo"),
+        ("x-ai", "grok-4.5"),
+        ("openrouter", "openai/gpt-4o"),
+    ];
+    for (provider, model) in rows {
+        let model = BOOK.find(provider, model).unwrap_or_else(|| panic!("{provider} {model}"));
+        assert!(model.rates(now(), &Variant::Default).is_some());
+    }
+    // Sound costs more than text where a model hears and speaks.
+    let audio = BOOK.find("openai", "gpt-4o-audio-preview-2025-06-03").unwrap();
+    let usage = Usage::default().with(Unit::InputAudio, 1_000_000).with(Unit::OutputAudio, 1_000_000);
+    assert_eq!(audio.rates(now(), &Variant::Default).unwrap().cost(&usage).unwrap().to_short_string(), "120");
+}
+
+#[test]
 fn a_search_costs_the_same_in_every_tier_and_hours_change_prices() {
     let gpt = BOOK.find("openai", "gpt-4o").unwrap();
     let search = Usage::default().with(Unit::WebSearches, 1);

@@ -28,6 +28,12 @@ impl Edits {
         self.replace(at..at, text);
     }
 
+    /// Adds a line below the one that this place is on.
+    pub(super) fn add_line(&mut self, text: &str, below: usize, line: &str) {
+        let end = text.get(below..).and_then(|rest| rest.find('\n')).map_or(text.len(), |newline| below + newline);
+        self.insert(end, format!("\n{line}"));
+    }
+
     /// The text with all of them made. Of insertions at one place the first comes first.
     pub(super) fn apply(mut self, text: &str) -> String {
         self.edits.sort_by_key(|(place, _)| (place.start, place.end));

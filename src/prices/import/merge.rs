@@ -1,13 +1,15 @@
 //! Merges a list into the operator's price book. What the list does not name stays, byte by byte; of what it names, its prices and limits change and
 //! nothing else: other names, and prices that the list does not give, stay too.
 
+mod names;
 mod plan;
 mod sections;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
 use jiff::Timestamp;
 
+use self::names::NameChanges;
 use self::plan::{Differences, merged_terms};
 use self::sections::{NewTable, Sections};
 use super::edit::{self, Edits, quoted};
@@ -45,8 +47,16 @@ pub(crate) enum Change {
 /// What is wrong with the price book as it is, or would be wrong with it afterwards.
 pub(crate) fn merge(text: &str, file: &str, list: List, now: Timestamp) -> Result<Merged, Vec<Diagnostic>> {
     let (book, models) = PriceBook::read(text, file)?;
+    if let Some(model) = models.iter().find(|model| !text.get(model.offset()..).is_some_and(|table| table.starts_with("[["))) {
+        return Err(vec![Diagnostic::at(
+            file,
+            text,
+            model.offset(),
+            "a list can be merged only into models that are tables of their own, each under [[models]]",
+        )]);
+    }
     let mut merging =
-        Merging { text, book: &book, models: &models, now, dated: list.dated, edits: Edits::default(), freed: BTreeMap::new(), worth: HashMap::new() };
+        Merging { text, book: &book, models: &models, now, dated: list.dated, edits: Edits::default(), names: NameChanges::default(), worth: HashMap::new() };
     let mut changes: Vec<(String, String, Change)> = list.left_out.into_iter().map(|left| (left.provider, left.id, Change::LeftOut(left.why))).collect();
     // First what is there under its own name, since other names may have their prices from it.
     let (own, others): (Vec<ListedModel>, Vec<ListedModel>) = list.models.into_iter().partition(|model| merging.own(model).is_some());
@@ -59,11 +69,14 @@ pub(crate) fn merge(text: &str, file: &str, list: List, now: Timestamp) -> Resul
         let change = merging.add(&model, &mut sections);
         changes.push((model.provider, model.id, change));
     }
-    let Merging { mut edits, freed, .. } = merging;
-    free_names(&mut edits, text, &models, &freed);
+    let Merging { mut edits, names, .. } = merging;
+    names.write(&mut edits, text, &models);
     sections.write(&mut edits, text, &models);
     let text = edits.apply(text);
-    PriceBook::parse(&text, file)?;
+    PriceBook::parse(&text, file).map_err(|errors| {
+        let first = Diagnostic::whole_file(file, "with the list merged into it the price book would not be right, so nothing is written:");
+        std::iter::once(first).chain(errors).collect::<Vec<_>>()
+    })?;
     changes.sort_by(|one, other| (&one.0, &one.1).cmp(&(&other.0, &other.1)));
     Ok(Merged { text, changes })
 }
@@ -76,8 +89,7 @@ struct Merging<'a> {
     now: Timestamp,
     dated: bool,
     edits: Edits,
-    /// Names that are taken away from models, since they get a table of their own.
-    freed: BTreeMap<usize, Vec<String>>,
+    names: NameChanges,
     /// What models of the file cost after the merge, where that changed.
     worth: HashMap<usize, Vec<Terms>>,
 }
@@ -102,14 +114,15 @@ impl Merging<'_> {
             return Change::LeftOut("is billed by the token here, and by the image on the list".to_owned());
         }
         let after = merged_terms(before, &listed.terms, self.dated, self.now);
-        let mut differences = Differences::between(before, &after, &listed.terms, self.now);
-        match &own.worth {
-            Worth::Free if !costs_nothing(&after) => differences.note("was free"),
-            Worth::Unpriced(why) => differences.note(&format!("was unpriced: {why}")),
-            _ => {}
-        }
-        let changed = after != before && !(own.worth == Worth::Free && costs_nothing(&after));
-        if changed {
+        let mut differences = Differences::default();
+        // What is free stays so where it costs nothing on the list either.
+        if after != before && !(own.worth == Worth::Free && costs_nothing(&after)) {
+            differences = Differences::between(before, &after, &listed.terms, self.now);
+            match &own.worth {
+                Worth::Free => differences.note("was free"),
+                Worth::Unpriced(why) => differences.note(&format!("was unpriced: {why}")),
+                Worth::Terms(_) | Worth::Wrong => {}
+            }
             self.edits.replace(own.places.worth.clone(), edit::worth(&after));
             self.worth.insert(number, after);
         }
@@ -122,47 +135,23 @@ impl Merging<'_> {
     fn change_limits(&mut self, own: &FileModel, limits: &ModelLimits, differences: &mut Differences) {
         let before = [own.limits.context, own.limits.input, own.limits.output];
         let after = [limits.context, limits.input, limits.output];
-        let mut lines = String::new();
         for (at, key) in LIMIT_KEYS.iter().enumerate() {
             let (Some(was), Some(is)) = (before.get(at), after.get(at)) else { continue };
             let Some(limit) = is.filter(|_| was != is) else { continue };
             differences.limit(key, *was, limit);
             match own.places.limits.get(at).and_then(Clone::clone) {
                 Some(place) => self.edits.replace(place, limit.to_string()),
-                None => lines.push_str(&format!("\n{key} = {limit}")),
+                None => self.edits.add_line(self.text, own.places.id.end, &format!("{key} = {limit}")),
             }
-        }
-        if !lines.is_empty() {
-            self.edits.insert(own.places.id.end, lines);
         }
     }
 
     /// Gives a model of the file those names of the list that nothing else has.
     fn add_names(&mut self, number: usize, own: &FileModel, listed: &ListedModel, sections: &mut Sections, differences: &mut Differences) {
-        let mut new = Vec::new();
         for alias in &listed.aliases {
             if self.book.number_of(&own.provider, alias).is_none() && sections.give(&own.provider, alias) {
-                new.push(quoted(alias));
+                self.names.get(number, quoted(alias));
                 differences.note(&format!("also named {alias}"));
-            }
-        }
-        if new.is_empty() {
-            return;
-        }
-        // A model that gives names away has its list written anew there.
-        if self.freed.contains_key(&number) {
-            return;
-        }
-        let new = new.join(", ");
-        match &own.places.names {
-            None => self.edits.insert(own.places.id.end, format!("\nmatch = [{new}]")),
-            Some((_, Some(items))) => match items.last() {
-                Some(last) => self.edits.insert(last.end, format!(", {new}")),
-                None => self.edits.replace(own.places.names.as_ref().map_or(0..0, |(place, _)| place.clone()), format!("[{new}]")),
-            },
-            Some((place, None)) => {
-                let old = self.text.get(place.clone()).unwrap_or_default();
-                self.edits.replace(place.clone(), format!("[{old}, {new}]"));
             }
         }
     }
@@ -205,27 +194,13 @@ impl Merging<'_> {
             // Its rules are left aside: they could take names from the models behind.
             Some((number, taker)) => {
                 if taker.names.iter().any(|(rule, _)| rule.is_name(&listed.id)) {
-                    self.freed.entry(number).or_default().push(listed.id.clone());
+                    self.names.give(number, &listed.id);
                 }
                 differences.note(&format!("was priced as {}", taker.id));
                 sections.before(number, table);
             }
         }
         differences.added(&listed.notes)
-    }
-}
-
-/// Writes the `match` of models anew that lose names to tables of their own.
-fn free_names(edits: &mut Edits, text: &str, models: &[FileModel], freed: &BTreeMap<usize, Vec<String>>) {
-    for (number, names) in freed {
-        let Some((place, items)) = models.get(*number).and_then(|model| model.places.names.clone()) else { continue };
-        let items = items.unwrap_or_else(|| vec![place.clone()]);
-        let keeps = |item: &&std::ops::Range<usize>| {
-            let rules = models.get(*number).map(|model| model.names.as_slice()).unwrap_or_default();
-            !rules.iter().any(|(rule, own)| own == *item && names.iter().any(|name| rule.is_name(name)))
-        };
-        let kept: Vec<&str> = items.iter().filter(keeps).filter_map(|item| text.get(item.clone())).collect();
-        edits.replace(place, format!("[{}]", kept.join(", ")));
     }
 }
 

@@ -69,7 +69,7 @@ fn changed_prices_are_written_and_all_else_stays() {
     let (text, change) = one(BOOK, &list("good", r#""cost": {"input": 2, "output": 10, "cache_read": 0.2}, "limit": {"context": 2000, "output": 100}"#));
     assert_eq!(change, "changed, input_mtok 2.5 -> 2, cache_read_mtok 0.2; context 1000 -> 2000; max_output 100; as before: web_searches_kcount");
     let expected = BOOK
-        .replace("id = \"good\" # its name\n", "id = \"good\"\nmax_output = 100 # its name\n")
+        .replace("id = \"good\" # its name\n", "id = \"good\" # its name\nmax_output = 100\n")
         .replace("context = 1000   # tokens", "context = 2000   # tokens")
         .replace(
             "prices = { input_mtok = \"2.50\", output_mtok = '10', web_searches_kcount = \"10\" } # as agreed",
@@ -148,6 +148,28 @@ fn a_model_that_is_there_gets_names_that_nothing_else_has() {
 }
 
 #[test]
+fn a_model_may_get_names_and_give_others_away_at_once() {
+    let list = r#"[{"id": "p", "models": [{"id": "good", "match": {"or": [{"equals": "good-3"}]}, "prices": {"input_mtok": 2.5, "output_mtok": 10}},
+        {"id": "good-1", "match": {"equals": "good-1"}, "prices": {"input_mtok": 3, "output_mtok": 10}}]}]"#;
+    let (text, changes) = merged(BOOK, list, &Selection::default());
+    assert_eq!(changes, ["p good: changed, also named good-3", "p good-1: added, input_mtok 3, output_mtok 10; context 1000; was priced as good"]);
+    assert!(text.contains("match = [\"good-2\", \"good-3\"]\n"), "{text}");
+    let book = PriceBook::parse(&text, "p").unwrap();
+    for (name, id) in [("good-1", "good-1"), ("good-2", "good"), ("good-3", "good")] {
+        assert_eq!(&*book.find("p", name).unwrap().id, id);
+    }
+    // A match that is one name, given away.
+    let (text, _) = one("[[models]]\nprovider = \"p\"\nid = \"a\"\nmatch = \"b\"\nfree = true\n", &super::merging::list("b", &cost("1", "2")));
+    assert!(text.ends_with("id = \"a\"\nmatch = []\nfree = true\n"), "{text}");
+}
+
+#[test]
+fn what_is_free_stays_free() {
+    let (text, change) = one(BOOK, &list("family", &cost("0", "0.0")));
+    assert_eq!((text.as_str(), change.as_str()), (BOOK, "same"));
+}
+
+#[test]
 fn a_list_by_the_image_does_not_reprice_what_is_billed_by_the_token() {
     let (text, changes) = merged(
         "[[models]]\nprovider = \"openai\"\nid = \"painter\"\nprices = { input_mtok = \"1\", output_mtok = \"2\" }\n",
@@ -185,6 +207,10 @@ fn limits_of_a_list_that_knows_the_input_alone() {
 fn a_price_book_that_is_wrong_is_not_merged_into() {
     let errors = merge("[[models]]\nprovider = 3\n", "p.toml", List::parse(LITELLM).unwrap(), now()).unwrap_err();
     assert_eq!(errors[0].to_string(), "p.toml:1:1: the model has no id");
+    // Right, but not written as tables: no line can be added to it.
+    let inline = "models = [{ provider = \"p\", id = \"m\", free = true }]\n";
+    let errors = merge(inline, "p.toml", List::parse(LITELLM).unwrap(), now()).unwrap_err();
+    assert_eq!(errors[0].to_string(), "p.toml:1:11: a list can be merged only into models that are tables of their own, each under [[models]]");
 }
 
 /// Everything in the price book that is built in can be written as a table and read again; and lists merge into it.
