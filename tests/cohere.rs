@@ -151,7 +151,9 @@ async fn reports_that_cannot_be_cost_the_hold() {
         let body = if stream { streamed(&content, 1_000) } else { body(&content, 1_000) };
         gateway.client().ask(send(&secret, &body)).await.expect(200);
         let spent = gateway.tokens().settled(&name).await.spent;
-        assert!((1_000 * 10_000..1_000 * 10_000 + 2_000_000).contains(&spent), "{usage} {stream}: {spent}");
+        // A stream holds a step of 256 tokens.
+        let held = if stream { 256 } else { 1_000 };
+        assert!((held * 10_000..held * 10_000 + 2_000_000).contains(&spent), "{usage} {stream}: {spent}");
     }
     gateway.close().await;
 }
@@ -161,7 +163,7 @@ async fn the_limit_is_lowered_to_what_the_balance_buys() {
     let provider = StandIn::start().await;
     let gateway = gateway(&provider).await;
     let secret = gateway.tokens().with_budget("near", "0.01").await;
-    let mut asked = streamed("near @{tokens=100000}", 1);
+    let mut asked = body("near @{tokens=100000}", 1);
     asked.as_object_mut().unwrap().remove("max_tokens");
     let answer = gateway.client().ask(send(&secret, &asked)).await.expect(200);
     let clamped: i64 = answer.header("spendgate-clamped").unwrap().parse().unwrap();
@@ -180,6 +182,30 @@ async fn the_limit_is_lowered_to_what_the_balance_buys() {
     assert!((501..2_000).contains(&answer.header("spendgate-clamped").unwrap().parse::<u64>().unwrap()));
     let strict = gateway.tokens().with_budget("strict", "0.02").await;
     refused(gateway.client().ask(Request::post("/strict/v2/chat", &body("strict", 8_000)).bearer(&strict)).await, 402, "budget_exhausted");
+    gateway.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn where_the_money_ends_the_stream_ends_as_at_a_limit() {
+    let provider = StandIn::start().await;
+    let gateway = gateway(&provider).await;
+    let secret = gateway.tokens().with_budget("spent", "0.0300").await;
+    // Where the provider may not be told a lower limit, the gateway ends the stream.
+    let request = Request::post("/strict/v2/chat", &streamed("spent @{tokens=100000 delay=1}", 8_000)).bearer(&secret);
+    let answer = gateway.client().ask(request).await.expect(200);
+    let data = |event: &String| {
+        let (_, data) = event.split_once("\ndata: ").unwrap_or_else(|| panic!("{event:?} in {}", answer.text()));
+        serde_json::from_str::<Value>(data).unwrap()
+    };
+    let seen: Vec<Value> = events::split(&answer.body).iter().map(data).collect();
+    let kinds: Vec<&str> = seen.iter().map(|event| event["type"].as_str().unwrap()).filter(|kind| *kind != "content-delta").collect();
+    assert_eq!(kinds, ["message-start", "content-start", "content-end", "message-end"]);
+    let end = seen.last().unwrap();
+    assert_eq!((&end["id"], &end["delta"]["finish_reason"]), (&seen[0]["id"], &json!("MAX_TOKENS")));
+    assert!(end["delta"]["usage"]["billed_units"]["output_tokens"].as_u64().is_some_and(|tokens| tokens > 256), "{end} {:?}", answer.headers);
+    let money = gateway.tokens().settled("spent").await;
+    let passed = i64::try_from(seen.len() - 4).unwrap();
+    assert!(money.balance >= Some(0) && money.spent >= passed * 10_000 && passed > 256, "{money:?} for {passed}");
     gateway.close().await;
 }
 

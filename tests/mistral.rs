@@ -116,7 +116,9 @@ async fn a_stream_that_breaks_off_costs_what_passed() {
         let body = if stream { streamed(&content, 10_000) } else { body(&content, 10_000) };
         gateway.client().ask(send(&secret, &body)).await.expect(200);
         let spent = gateway.tokens().settled(&name).await.spent;
-        assert!((10_000 * 600..10_000 * 600 + 400_000).contains(&spent), "{usage} {stream}: {spent}");
+        // A stream holds a step of 256 tokens.
+        let held = if stream { 256 } else { 10_000 };
+        assert!((held * 600..held * 600 + 400_000).contains(&spent), "{usage} {stream}: {spent}");
     }
     gateway.close().await;
 }
@@ -126,7 +128,7 @@ async fn the_limit_is_lowered_to_what_the_balance_buys() {
     let provider = StandIn::start().await;
     let gateway = gateway(&provider).await;
     let secret = gateway.tokens().with_budget("near", "0.001").await;
-    let answer = gateway.client().ask(send(&secret, &streamed("near @{tokens=100000}", 64_000))).await.expect(200);
+    let answer = gateway.client().ask(send(&secret, &body("near @{tokens=100000}", 64_000))).await.expect(200);
     let clamped: i64 = answer.header("spendgate-clamped").unwrap().parse().unwrap();
     let row = provider.row_with("near");
     assert_eq!((&serde_json::from_slice::<Value>(&row.body).unwrap()["max_tokens"], row.consumed.completion), (&json!(clamped), clamped));
@@ -134,6 +136,26 @@ async fn the_limit_is_lowered_to_what_the_balance_buys() {
     assert!(money.spent == row.consumed.cost && money.balance >= Some(0) && money.spent > 600_000, "{money:?}");
     let strict = gateway.tokens().with_budget("strict", "0.001").await;
     gateway.client().ask(Request::post("/m/v1/chat/completions", &body("strict", 8_000)).bearer(&strict)).await.refused(402, "budget_exhausted");
+    gateway.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn where_the_money_ends_the_stream_ends_as_at_a_limit() {
+    let provider = StandIn::start().await;
+    let gateway = gateway(&provider).await;
+    let secret = gateway.tokens().with_budget("spent", "0.0018").await;
+    // Where the provider may not be told a lower limit, the gateway ends the stream.
+    let request = Request::post("/m/v1/chat/completions", &streamed("spent @{tokens=100000 delay=1}", 60_000)).bearer(&secret);
+    let answer = gateway.client().ask(request).await.expect(200);
+    assert!(answer.body.ends_with(b"data: [DONE]\n\n"));
+    let seen: Vec<Value> = events::split(&answer.body).iter().filter_map(|event| events::json(event)).collect();
+    let finish: Vec<&str> = seen.iter().filter_map(|chunk| chunk["choices"][0]["finish_reason"].as_str()).collect();
+    let end = seen.last().unwrap();
+    assert_eq!((finish, &end["id"], &end["created"]), (vec!["length"], &seen[0]["id"], &seen[0]["created"]));
+    assert!(end["usage"]["completion_tokens"].as_u64().unwrap() > 256, "{end}");
+    let money = gateway.tokens().settled("spent").await;
+    let passed = i64::try_from(seen.len() - 2).unwrap();
+    assert!(money.balance >= Some(0) && money.spent >= passed * 600 && passed > 256, "{money:?} for {passed}");
     gateway.close().await;
 }
 

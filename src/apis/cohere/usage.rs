@@ -35,6 +35,7 @@ struct Units {
 
 /// What a `usage` or `meta` says of the units.
 #[derive(Debug, PartialEq, Eq)]
+#[allow(clippy::large_enum_variant, reason = "there is one an answer")]
 pub(super) enum Told {
     /// This was billed.
     Units(Usage),
