@@ -1,4 +1,4 @@
-"""Runs the tests of one SDK (`run.py openai`, `run.py anthropic`) with the version in this interpreter; closes with "N passed, N failed"."""
+"""Runs the tests of one SDK (`run.py openai`, `run.py anthropic`, `run.py gemini`) with the version in this interpreter; closes with "N passed, N failed"."""
 
 import importlib
 import importlib.metadata
@@ -9,7 +9,8 @@ import unittest
 sdk = sys.argv[1] if len(sys.argv) > 1 else "openai"
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
-print(f"{sdk} {importlib.metadata.version(sdk)}, Python {sys.version.split()[0]}", flush=True)
+package = {"gemini": "google-genai"}.get(sdk, sdk)
+print(f"{package} {importlib.metadata.version(package)}, Python {sys.version.split()[0]}", flush=True)
 suite = unittest.defaultTestLoader.loadTestsFromModule(importlib.import_module(f"test_{sdk}"))
 result = unittest.TextTestRunner(stream=sys.stdout, verbosity=2).run(suite)
 failed = len(result.failures) + len(result.errors)
