@@ -95,6 +95,7 @@ impl Found {
             choices: config.candidates.max(1),
             max_searches: if self.tools.search { searches::most(model) } else { 0 },
             least_output: if config.thinking_budget > 0 { config.thinking_budget.saturating_add(1) } else { 0 },
+            widened_window: window(model),
             ..self.scan.bound()
         };
         if config.images || makes_images(model) {
@@ -140,6 +141,16 @@ fn service_tier(scanner: &mut Scanner<'_>) -> Result<Option<String>, AskError> {
         "" | "unspecified" | "standard" => Ok(None),
         tier @ ("flex" | "priority") => Ok(Some(tier.to_owned())),
         _ => Err(AskError::invalid("serviceTier", "'serviceTier' must be one of standard, flex, priority")),
+    }
+}
+
+/// The context window that Google documents for its text models, where price lists round it down to a million. Zero for the others.
+fn window(model: &str) -> u64 {
+    let other = ["image", "tts", "banana", "live", "omni", "robotics", "embedding", "-1.0", "gemini-pro"].iter().any(|word| model.contains(word));
+    match model {
+        _ if !model.starts_with("gemini-") || other && model != "gemini-pro-latest" => 0,
+        _ if model.contains("1.5-pro") => 2_097_152,
+        _ => 1_048_576,
     }
 }
 

@@ -117,6 +117,11 @@ fn tools_at_the_provider_fill_the_window() {
     assert_eq!((old.bound.max_searches, old.bound.windows), (1, 1));
     let context = ask(&with(json!({"tools": {"urlContext": {}}})));
     assert_eq!((context.bound.max_searches, context.bound.windows), (0, 1));
+    let window = |model: &str| {
+        let asked = read(model, with(json!({"tools": [{"urlContext": {}}]})).to_string().as_bytes(), false).unwrap();
+        asked.bound.with_window(Some(1_000_000)).unwrap().input.get(Unit::Input)
+    };
+    assert_eq!((window("gemini-4-argon"), window("gemini-pro-latest"), window("gemini-3-pro-image")), (1_048_576, 1_048_576, 1_000_000));
     let continued = ask(&with(json!({"continuationToken": "AAAA"})));
     assert_eq!(continued.bound.windows, 1);
     let computer = ask(&with(json!({"tools": [{"computerUse": {"environment": "ENVIRONMENT_BROWSER"}}]})));

@@ -50,7 +50,7 @@ fn an_answer_is_read_wherever_it_is_cut() {
         assert_eq!((whole.answer.response_id.as_deref(), whole.answer.service_tier.as_deref()), (Some("r1"), Some("flex")));
         assert_eq!(whole.answer.queries.billed("gemini-3.8-flash"), 2);
         assert!(whole.answer.ended() && whole.closed());
-        assert_eq!(whole.answer.complete(2), false);
+        assert!(!whole.answer.complete(2));
         for cut in 0..=body.len() {
             let (front, back) = body.as_bytes().split_at(cut);
             let (again, where_else) = skim(&[front, back]);
