@@ -84,7 +84,7 @@ impl Answer {
             Place::Count(count) => self.reported.count(count, value),
             Place::Modality => self.reported.modality(Modality::named(value)),
             Place::DetailCount => self.reported.detail_count(value),
-            Place::ServiceTier => self.service_tier = plain(value).map(|tier| tier.to_ascii_lowercase()),
+            Place::ServiceTier => self.service_tier = plain(value).map(|tier| tier.to_ascii_lowercase().replacen("service_tier_", "", 1)),
             Place::ModelVersion => self.model = plain(value).or_else(|| self.model.take()),
             Place::ResponseId => self.response_id = plain(value).or_else(|| self.response_id.take()),
             _ => {}

@@ -47,7 +47,7 @@ pub(super) fn inline(mime_type: &str, data: &[u8], asked_tokens: u64) -> Media {
         Some(("text", _)) if asked_tokens == 0 => Media::Text,
         Some(("application", "json" | "xml" | "x-javascript" | "x-python")) if asked_tokens == 0 => Media::Text,
         Some(("application", "pdf")) => Media::Document,
-        Some(("audio", _)) => wav_tokens(data).map_or(Media::UnseenAudio, Media::Audio),
+        Some(("audio", _)) => wav_tokens(data).map_or(Media::UnseenAudio, |tokens| Media::Audio(tokens.max(asked_tokens))),
         _ => Media::UnseenVideo,
     }
 }
