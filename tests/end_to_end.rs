@@ -19,6 +19,7 @@ mod drain;
 mod exact_budget;
 mod export_import;
 mod failover;
+mod gemini;
 mod hangup;
 mod import_killed;
 mod metrics;

@@ -129,7 +129,7 @@ impl Api for Cohere {
     }
 
     /// All of Cohere's SDKs say which they are.
-    fn is_spoken(&self, headers: &HeaderMap) -> bool {
+    fn is_spoken(&self, headers: &HeaderMap, _query: Option<&str>) -> bool {
         headers.get(headers::SDK_NAME).is_some_and(|name| name.as_bytes().starts_with(b"cohere"))
     }
 }

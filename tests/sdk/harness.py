@@ -134,6 +134,10 @@ key = "${{OPENAI_API_KEY}}"
 url = "http://127.0.0.1:{provider}"
 key = "${{OPENAI_API_KEY}}"
 
+[upstreams.google]
+url = "http://127.0.0.1:{provider}"
+key = "${{OPENAI_API_KEY}}"
+
 [upstreams.silent]
 url = "http://{self.silence.address}"
 key = "${{OPENAI_API_KEY}}"
@@ -178,6 +182,19 @@ upstream = "cohere"
 path = "/mistral/v1/*"
 api = "mistral"
 upstream = "mistral"
+path = "/v1beta/*"
+api = "gemini"
+upstream = "google"
+
+[[routes]]
+path = "/v1/*"
+api = "gemini"
+upstream = "google"
+
+[[routes]]
+path = "/upload/*"
+api = "gemini"
+upstream = "google"
 
 [[routes]]
 path = "/silent"

@@ -10,7 +10,7 @@ sdk = sys.argv[1] if len(sys.argv) > 1 else "openai"
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
 # Some packages are called otherwise; LangChain is several: what they share tells of them.
-package = {"langchain": "langchain-core", "mistral": "mistralai"}.get(sdk, sdk)
+package = {"langchain": "langchain-core", "gemini": "google-genai", "mistral": "mistralai"}.get(sdk, sdk)
 print(f"{package} {importlib.metadata.version(package)}, Python {sys.version.split()[0]}", flush=True)
 suite = unittest.defaultTestLoader.loadTestsFromModule(importlib.import_module(f"test_{sdk}"))
 result = unittest.TextTestRunner(stream=sys.stdout, verbosity=2).run(suite)

@@ -1,4 +1,5 @@
-//! A stand-in provider that speaks OpenAI's API, as many do, Anthropic's, Cohere's and Mistral's, and keeps **its own ledger** of what it served: the oracle for every test about money.
+//! A stand-in provider that speaks OpenAI's API, as many do, Anthropic's, Google's, Cohere's and Mistral's, and keeps **its own ledger** of what it
+//! served: the oracle for every test about money.
 //!
 //! What it does with a request is a [`Script`]: from the setting shared by all requests, from the header `x-stand-in`, or from
 //! `@{...}` anywhere in the body, the later winning.
@@ -8,6 +9,7 @@ mod anthropic;
 mod body;
 mod cohere;
 mod compatible;
+mod gemini;
 mod mistral;
 mod responses;
 mod script;
@@ -107,6 +109,9 @@ fn prices(model: &str, tier: &str) -> (i64, i64, i64) {
         "mistral-embed" => (100, 100, 0),
         "voxtral-small-latest" => (100, 10, 400),
         "claude-opus-4-1" => (15_000, 1500, 75_000),
+        "gemini-2.5-flash" => (300, 30, 2500),
+        "gemini-3.1-flash-lite" => (250, 25, 1500),
+        "gemini-embedding-001" => (150, 150, 0),
         _ => (0, 0, 0),
     }
 }

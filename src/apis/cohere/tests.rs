@@ -70,9 +70,9 @@ fn only_listed_headers_pass() {
     assert!(Cohere.passes_request_header(&name("x-client-name")) && Cohere.passes_request_header(&name("x-fern-sdk-version")));
     assert!(Cohere.passes_query("page_token") && !Cohere.passes_query("key"));
     let mut headers = HeaderMap::new();
-    assert!(!Cohere.is_spoken(&headers));
+    assert!(!Cohere.is_spoken(&headers, None));
     headers.insert(headers::SDK_NAME, HeaderValue::from_static("cohere-ai"));
-    assert!(Cohere.is_spoken(&headers));
+    assert!(Cohere.is_spoken(&headers, None));
     Cohere.put_key(&mut headers, &HeaderValue::from_static("co-upstream"));
     assert_eq!(headers["authorization"], "Bearer co-upstream");
 }

@@ -1,4 +1,4 @@
-//! Simulated embeddings: unit vectors drawn from a hash of the text.
+//! Simulated embeddings: unit vectors drawn from a hash of the text. The same text gets the same vector, whatever stands beside it.
 
 use serde_json::{Value, json};
 
