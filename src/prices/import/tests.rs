@@ -128,7 +128,7 @@ fn a_cost_is_what_the_lists_own_arithmetic_says() {
         (LITELLM, "cohere", "rerank-x", Variant::Default, &[(Unit::SearchUnits, 3, "0.002")]),
         (LITELLM, "openai", "whisper-x", Variant::Default, &[(Unit::AudioMillis, 12_345, "1e-07")]),
         (LITELLM, "openai", "tts-x", Variant::Default, &[(Unit::Characters, 12_345, "1.5e-05")]),
-        (LITELLM, "mistral", "ocr-x", Variant::Default, &[(Unit::Pages, 7, "0.003")]),
+        (LITELLM, "mistral", "ocr-x", Variant::Default, &[(Unit::Pages, 7, "0.001"), (Unit::AnnotatedPages, 5, "0.003")]),
         (
             LITELLM,
             "openai",
