@@ -18,14 +18,14 @@ use hyper::body::Incoming;
 use hyper_util::client::legacy::{Error as ClientError, ResponseFuture};
 use tokio::time::{Instant, Sleep};
 
-use crate::apis::{Ask, Measured, Meter, Operation, Seal};
+use crate::apis::{Measured, Meter};
 use crate::config::{OnDisconnect, Route};
 use crate::ledger::{Certainty, ChargeLabel, Grant, LedgerError, SettleTicket, Settled};
 use crate::money::Usd;
 use crate::prices::Usage;
 
 use super::head::{is_encoded, is_event_stream, reported_in_header};
-use super::quote::Price;
+use super::quote::{Asked, Price};
 use super::record::{self, Record};
 use super::rolling::{Paid, Rolling};
 use super::settle::{Charge, Ending, charge};
@@ -66,9 +66,7 @@ struct Inner {
     rolling: Option<Rolling>,
     unpaid: Vec<Bytes>,
     meter: Option<Box<dyn Meter>>,
-    operation: &'static dyn Operation,
-    ask: Ask,
-    seal: Option<Seal>,
+    asked: Asked,
     route: Arc<Route>,
     bill: Option<Bill>,
     receipt: Option<Receipt>,
@@ -136,15 +134,7 @@ pub(super) struct Receipt {
 
 impl Exchange {
     /// Takes over a request that is being sent.
-    pub(super) fn new(
-        sending: ResponseFuture,
-        operation: &'static dyn Operation,
-        (ask, seal): (Ask, Option<Seal>),
-        route: Arc<Route>,
-        bill: Bill,
-        rolling: Option<Rolling>,
-        record: Record,
-    ) -> Box<Self> {
+    pub(super) fn new(sending: ResponseFuture, asked: Asked, route: Arc<Route>, bill: Bill, rolling: Option<Rolling>, record: Record) -> Box<Self> {
         let now = Instant::now();
         let deadline = now + route.upstream.timeout;
         Box::new(Self(Some(Box::new(Inner {
@@ -153,9 +143,7 @@ impl Exchange {
             rolling,
             unpaid: Vec::new(),
             meter: None,
-            operation,
-            ask,
-            seal,
+            asked,
             comment: route.stream_cost_comment,
             route,
             bill: Some(bill),
@@ -278,10 +266,7 @@ impl Inner {
         let price = self.bill.as_ref().map(|bill| &bill.price);
         self.meter = Some(match price {
             Some(Price::ReportedJson { pointer, .. }) => crate::apis::http::reported_cost_meter(streamed, pointer),
-            _ => match &self.seal {
-                Some(seal) => self.operation.meter_sealed(&self.ask, streamed, seal),
-                None => self.operation.meter(&self.ask, streamed),
-            },
+            _ => self.asked.meter(streamed),
         });
         self.reported = price.and_then(|price| reported_in_header(price, &head.headers));
         self.unreadable = is_encoded(&head.headers) && !self.failed;

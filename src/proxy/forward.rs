@@ -15,7 +15,7 @@ use crate::sandbox::Simulated;
 use super::admit::Granted;
 use super::exchange::{Bill, Exchange, HeadError, Progress, Receipt};
 use super::head::is_event_stream;
-use super::quote::{Kind, Price, Quoted, usable};
+use super::quote::{Asked, Kind, Price, Quoted, usable};
 use super::record::{self, Record};
 use super::rolling::{Experience, FIRST_STEP, Rolling, TOLD_BELOW};
 use super::upstream::{self, UpstreamClients};
@@ -73,7 +73,8 @@ async fn to_provider(quoted: Quoted, mut grant: Grant, clients: &UpstreamClients
     record.sent();
     grant.sent();
     let upstream_name = route.upstream.name.clone();
-    let mut exchange = Exchange::new(client.request(request), operation, (ask, seal), route, Bill { grant, price, label, price_version }, rolling, record);
+    let mut exchange =
+        Exchange::new(client.request(request), Asked { operation, ask, seal }, route, Bill { grant, price, label, price_version }, rolling, record);
     match (exchange.head().await, model_list) {
         (Ok(head), Some(list)) if head.status.is_success() => {
             let keep = |model: &str| usable(&snapshot, &routes, model);

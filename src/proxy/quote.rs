@@ -10,7 +10,7 @@ use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use jiff::Timestamp;
 
-use crate::apis::{Api, Ask, Billing, KeptId, Operation, Refusal, RequestView, Seal, UnseenOutput};
+use crate::apis::{Api, Ask, Billing, KeptId, Meter, Operation, Refusal, RequestView, Seal, UnseenOutput};
 use crate::config::{Configuration, HoldPolicy, Route, RoutePrice, UpstreamKey};
 use crate::ledger::{ChargeLabel, TokenFacts};
 use crate::money::Usd;
@@ -52,6 +52,14 @@ pub(super) struct Quoted {
     pub(super) snapshot: Arc<Configuration>,
     /// The routes that speak this API at this path, in order.
     pub(super) routes: Vec<Arc<Route>>,
+}
+
+/// What the answer is metered by.
+pub(super) struct Asked {
+    pub(super) operation: &'static dyn Operation,
+    pub(super) ask: Ask,
+    /// As [`Quoted::seal`].
+    pub(super) seal: Option<Seal>,
 }
 
 /// What the client sent, as far as it goes on.
@@ -231,7 +239,8 @@ fn price_of(snapshot: &Configuration, route: &Route, model: &str) -> Option<Arc<
 /// Marks what the token has made at the route's provider.
 fn seal(route: &Route, facts: &TokenFacts) -> Option<Seal> {
     let UpstreamKey::Value(key) = &route.upstream.key else { return None };
-    Seal::new(key.as_bytes(), &format!("{} {}", facts.account, facts.id.0))
+    // Another ledger may have given the same number to another token.
+    Seal::new(key.as_bytes(), &format!("{} {} {}", facts.account, facts.id.0, facts.name))
 }
 
 /// Whether the token has made all of this at the route's provider.
@@ -247,6 +256,18 @@ fn not_kept(kept: &[KeptId]) -> Refusal {
     match first.and_then(|kept| kept.param) {
         Some(param) => Refusal::invalid_request(message).with_param(Some(param.to_owned())),
         None => Refusal::route_not_found(message),
+    }
+}
+
+// === impl Asked ===
+
+impl Asked {
+    /// Reads the provider's answer: events where it is `streamed`.
+    pub(super) fn meter(&self, streamed: bool) -> Box<dyn Meter> {
+        match &self.seal {
+            Some(seal) => self.operation.meter_sealed(&self.ask, streamed, seal),
+            None => self.operation.meter(&self.ask, streamed),
+        }
     }
 }
 
