@@ -12,6 +12,7 @@ use crate::money::Usd;
 pub struct Bound {
     /// Whatever the output limit is. `Input` stands for all text tokens: they may come back as read from or written to the cache. A request that asks for
     /// hour-long cache writes counts them as `CacheWrite1h` instead. Audio, image and video tokens may come back as text. Output classes count on top of the limit.
+    /// Images by the piece stand here too, with their kind: see [`Usage::with_images`].
     pub input: Usage,
     /// The output limit that was asked for, for each choice. None: not set by the client.
     pub output_tokens: Option<u64>,
@@ -70,13 +71,12 @@ pub fn quote(candidates: &[&Rates], limits: &ModelLimits, bound: &Bound, route: 
     if candidates.is_empty() {
         return Err(PriceError::NoRates);
     }
-    let input_tokens = bound.input.input_tokens();
     // The dearest of a unit and of what it may be billed as instead; the unit itself must have a price in every candidate.
     let dearest = |unit: Unit, instead: &[&[Unit]]| -> Result<u128, PriceError> {
         let mut most = 0;
         for rates in candidates {
-            let own = rates.dearest(unit, input_tokens).ok_or(PriceError::Unpriced(unit))?;
-            let others = instead.iter().copied().flatten().filter_map(|other| rates.dearest(*other, input_tokens)).max();
+            let own = rates.dearest(unit, &bound.input).ok_or(PriceError::Unpriced(unit))?;
+            let others = instead.iter().copied().flatten().filter_map(|other| rates.dearest(*other, &bound.input)).max();
             most = most.max(own).max(others.unwrap_or(0));
         }
         Ok(most)
