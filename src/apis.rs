@@ -17,6 +17,7 @@ pub mod http;
 mod json;
 mod members;
 mod models;
+mod multipart;
 mod openai;
 mod pass_meter;
 mod read;
@@ -78,6 +79,11 @@ pub trait Operation: Send + Sync + 'static {
 
     /// Reads the body of the provider's answer to `ask`: events where it is `streamed`.
     fn meter(&self, ask: &Ask, streamed: bool) -> Box<dyn Meter>;
+
+    /// Reads the body of an error that came instead of an answer. It differs where an answer costs something without saying so.
+    fn error_meter(&self, ask: &Ask, streamed: bool) -> Box<dyn Meter> {
+        self.meter(ask, streamed)
+    }
 
     /// The answer that a sandbox token gets, by the faults that change what it says; `models` are the ids that a list shows.
     /// [`simulate`] sees to the rest.

@@ -19,8 +19,10 @@ mod answer;
 mod ask;
 mod content;
 mod fields;
+mod given;
 mod headers;
 mod images;
+mod imaging;
 mod meter_stream;
 mod meter_whole;
 mod refuse;
@@ -67,7 +69,7 @@ const NOT_YET: [(&str, &str); 21] = [
     ("vector_stores", "vector stores"),
     ("containers", "containers"),
     ("realtime", "the Realtime API"),
-    ("images", "image generation"),
+    ("images", "this operation on images"),
     ("videos", "video generation"),
     ("audio", "speech and transcription"),
     ("moderations", "moderations"),
@@ -91,6 +93,9 @@ impl Api for OpenAi {
             "chat/completions" => (&CHAT, Method::POST),
             "completions" => (&COMPLETIONS, Method::POST),
             "embeddings" => (&EMBEDDINGS, Method::POST),
+            "images/generations" => (&imaging::GENERATIONS, Method::POST),
+            "images/edits" => (&imaging::EDITS, Method::POST),
+            "images/variations" => (&imaging::VARIATIONS, Method::POST),
             "models" => (&MODEL_LIST, Method::GET),
             _ if model_in_path(path).is_some() => (&MODEL, Method::GET),
             _ => return Err(no_operation(path)),
@@ -212,7 +217,11 @@ fn no_operation(path: &str) -> NoOperation {
     let message = match NOT_YET.iter().find(|(step, _)| *step == first) {
         Some((_, what)) => format!("'{}' is not available through this gateway yet: it does not meter {what}.", shown(path)),
         None => {
-            format!("'{}' is not an operation that this gateway knows. It has chat/completions, completions, embeddings and models.", shown(path))
+            format!(
+                "'{}' is not an operation that this gateway knows. It has chat/completions, completions, embeddings, images/generations, \
+             images/edits, images/variations, audio/speech, audio/transcriptions, audio/translations and models.",
+                shown(path)
+            )
         }
     };
     NoOperation { message }

@@ -259,6 +259,7 @@ impl Inner {
         let price = self.bill.as_ref().map(|bill| &bill.price);
         self.meter = Some(match price {
             Some(Price::ReportedJson { pointer, .. }) => crate::apis::http::reported_cost_meter(streamed, pointer),
+            _ if self.failed => self.operation.error_meter(&self.ask, streamed),
             _ => self.operation.meter(&self.ask, streamed),
         });
         self.reported = price.and_then(|price| reported_in_header(price, &head.headers));

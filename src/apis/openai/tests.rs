@@ -14,6 +14,9 @@ fn knows_its_operations() {
         (Method::POST, "chat/completions", "chat.completions"),
         (Method::POST, "completions", "completions"),
         (Method::POST, "embeddings", "embeddings"),
+        (Method::POST, "images/generations", "images.generations"),
+        (Method::POST, "images/edits", "images.edits"),
+        (Method::POST, "images/variations", "images.variations"),
         (Method::GET, "models", "models.list"),
         (Method::GET, "models/gpt-4o", "models.retrieve"),
         (Method::GET, "models/ft:gpt-4o:team::id", "models.retrieve"),
@@ -32,7 +35,7 @@ fn refuses_the_rest_and_says_why() {
         ("files/f/content", "files"),
         ("batches", "batches"),
         ("realtime", "Realtime"),
-        ("images/generations", "image"),
+        ("images/other", "images"),
         ("threads/t/runs", "threads"),
     ] {
         let message = message(&Method::POST, path);

@@ -27,17 +27,8 @@ const OPTIONAL: [Unit; 12] = [
     Unit::OutputVideo,
 ];
 /// Classes for which no other stands.
-const OWN: [Unit; 9] = [
-    Unit::Input,
-    Unit::Output,
-    Unit::Requests,
-    Unit::WebSearches,
-    Unit::StorageSearches,
-    Unit::AudioMillis,
-    Unit::Characters,
-    Unit::Pages,
-    Unit::SearchUnits,
-];
+const OWN: [Unit; 9] =
+    [Unit::Input, Unit::Output, Unit::Requests, Unit::WebSearches, Unit::StorageSearches, Unit::AudioMillis, Unit::Characters, Unit::Pages, Unit::SearchUnits];
 const SIZES: [&str; 3] = ["256x256", "1024x1024", "1792x1024"];
 const QUALITIES: [&str; 2] = ["standard", "hd"];
 
