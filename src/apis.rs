@@ -21,6 +21,7 @@ mod multipart;
 mod openai;
 mod pass_meter;
 mod read;
+mod recording;
 mod refusal;
 mod splice;
 mod sse;

@@ -127,15 +127,6 @@ fn check_value(name: &str, data: &[u8]) -> Result<(), FormError> {
     std::str::from_utf8(data).map(|_| ()).map_err(|_| FormError::NoText { name: name() })
 }
 
-// === impl Form ===
-
-impl Form {
-    /// The value of a field that is no file.
-    pub(super) fn value(&self, name: &str) -> Option<&str> {
-        self.parts.iter().find(|part| part.name == name && part.file.is_none()).map(Part::text)
-    }
-}
-
 // === impl Part ===
 
 impl Part {

@@ -27,6 +27,8 @@ mod meter_stream;
 mod meter_whole;
 mod refuse;
 mod simulate;
+mod speech;
+mod transcription;
 mod usage;
 
 pub(super) use refuse::body as refusal_body;
@@ -71,7 +73,7 @@ const NOT_YET: [(&str, &str); 21] = [
     ("realtime", "the Realtime API"),
     ("images", "this operation on images"),
     ("videos", "video generation"),
-    ("audio", "speech and transcription"),
+    ("audio", "this operation on audio"),
     ("moderations", "moderations"),
     ("assistants", "assistants"),
     ("threads", "threads"),
@@ -96,6 +98,9 @@ impl Api for OpenAi {
             "images/generations" => (&imaging::GENERATIONS, Method::POST),
             "images/edits" => (&imaging::EDITS, Method::POST),
             "images/variations" => (&imaging::VARIATIONS, Method::POST),
+            "audio/speech" => (&speech::Speech, Method::POST),
+            "audio/transcriptions" => (&transcription::TRANSCRIPTIONS, Method::POST),
+            "audio/translations" => (&transcription::TRANSLATIONS, Method::POST),
             "models" => (&MODEL_LIST, Method::GET),
             _ if model_in_path(path).is_some() => (&MODEL, Method::GET),
             _ => return Err(no_operation(path)),

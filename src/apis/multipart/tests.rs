@@ -41,7 +41,7 @@ fn a_form_is_read_as_slices_of_the_body() {
     ]);
     let form = read(&headers, &body).unwrap();
     assert_eq!(form.parts.iter().map(|part| part.name.as_str()).collect::<Vec<_>>(), ["model", "empty", "file", "x[]", "x[]"]);
-    assert_eq!((form.value("model"), form.value("empty"), form.value("file"), form.value("none")), (Some("whisper-1"), Some(""), None, None));
+    assert_eq!((form.parts[0].text(), form.parts[1].text()), ("whisper-1", ""));
     let file = &form.parts[2];
     assert_eq!(file.data, &b"\x00\r\n--b0und\r\nary\r\n"[..]);
     assert_eq!(file.file, Some(File { names: vec!["a;b.mp3".to_owned()], kind: Some("application/octet-stream".to_owned()) }));
