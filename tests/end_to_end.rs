@@ -16,6 +16,7 @@ mod export_import;
 mod failover;
 mod hangup;
 mod metrics;
+mod openai_media;
 mod outage;
 mod redis_servers;
 mod redis_start;

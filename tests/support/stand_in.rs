@@ -6,6 +6,7 @@
 mod answers;
 mod anthropic;
 mod body;
+mod media;
 mod script;
 
 use std::collections::HashMap;

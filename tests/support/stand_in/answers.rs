@@ -7,6 +7,7 @@ use hyper::{Response, StatusCode};
 use serde_json::{Value, json};
 
 use super::anthropic;
+use super::media;
 use super::body::{self, BodyWriter, ChannelBody};
 use super::script::{Script, UsageReport};
 use super::{Consumed, Entry};
@@ -45,7 +46,9 @@ pub(super) fn answer(path: &str, request: &Bytes, script: &Script, entry: &Entry
     if let Some(status) = script.status {
         return error(status, &json, script, entry);
     }
-    if path.contains("/messages") {
+    if path.contains("/images/") || path.contains("/audio/") {
+        media::answer(path, request, script, entry)
+    } else if path.contains("/messages") {
         anthropic::answer(path, &json, script, entry)
     } else if path.ends_with("/chat/completions") {
         let wish = Wish::chat(&json, script);
