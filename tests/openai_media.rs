@@ -61,7 +61,8 @@ async fn images_cost_what_the_provider_reports_streamed_or_not() {
     let several = gateway.client().ask(generate(&secret, &generation("several @{tokens=272}", json!({"n": 3})))).await.expect(200);
     assert_eq!(nanos(several.header("spendgate-cost").unwrap()), provider.row_with("several").consumed.cost);
     for stream in ["false", "true"] {
-        let fields = [("model", None, IMAGES.as_bytes()), ("prompt", None, &b"edit @{tokens=272}"[..]), ("quality", None, b"low"), ("stream", None, stream.as_bytes())];
+        let fields =
+            [("model", None, IMAGES.as_bytes()), ("prompt", None, &b"edit @{tokens=272}"[..]), ("quality", None, b"low"), ("stream", None, stream.as_bytes())];
         let files = [("image[]", Some("a.png"), &b"\x89PNG a"[..]), ("image[]", Some("b.png"), b"\x89PNG b"), ("mask", Some("m.png"), b"\x89PNG m")];
         let request = forms::post("/v1/images/edits", &[&fields[..], &files].concat()).bearer(&secret);
         let answer = gateway.client().ask(request).await.expect(200);

@@ -279,14 +279,12 @@ impl TokenPrice {
 impl TokenPrice {
     /// The price of a chat request on a route that has rates of its own.
     pub(super) fn of_route(route: &Route, body: &Bytes) -> Self {
-        let request = ClientRequest {
-            method: http::Method::POST,
-            path: "/v1/chat/completions".to_owned(),
-            below: 4,
-            query: None,
-            headers: HeaderMap::new(),
-            body: body.clone(),
-        };
+        Self::of_route_at(route, "/v1/chat/completions", body)
+    }
+
+    /// The price of a request to that path on a route that has rates of its own.
+    pub(super) fn of_route_at(route: &Route, path: &str, body: &Bytes) -> Self {
+        let request = ClientRequest { method: http::Method::POST, path: path.to_owned(), below: 4, query: None, headers: HeaderMap::new(), body: body.clone() };
         let operation = route.api.operation(&request.method, request.view().path).unwrap();
         let Some(RoutePrice::Units(rates)) = &route.price else { panic!("the route has no rates") };
         Self::new(RateSource::Route(rates.clone()), &operation.ask(&request.view()).unwrap(), operation, route).unwrap()

@@ -63,21 +63,15 @@ fn token_charge(price: &TokenPrice, ending: Ending, measured: &Measured, admitte
         return Charge::Hold;
     }
     match (&measured.usage, ending) {
-        (Some(usage), Ending::Complete | Ending::ProviderError) => match cost(price, measured, usage) {
-            Some(cost) => Charge::Cost { cost, certainty: Certainty::Exact, usage: *usage },
-            None => Charge::Hold,
-        },
+        (Some(usage), Ending::Complete | Ending::ProviderError) => exactly(price, measured, usage),
         // The provider had told all before it broke off.
-        (Some(usage), Ending::Cut) if measured.complete => match cost(price, measured, usage) {
-            Some(cost) => Charge::Cost { cost, certainty: Certainty::Exact, usage: *usage },
-            None => Charge::Hold,
-        },
+        (Some(usage), Ending::Cut) if measured.complete => exactly(price, measured, usage),
         // What a provider reported before it broke off may not be all of it.
         (Some(usage), _) => {
             let seen = cost(price, measured, usage);
             match (estimate(price, measured, admitted), seen) {
-                (Charge::Cost { cost: estimated, .. }, Some(seen)) if seen >= estimated => {
-                    Charge::Cost { cost: seen, certainty: Certainty::Estimated, usage: *usage }
+                (Charge::Cost { cost: estimated, .. }, Some((seen, usage))) if seen >= estimated => {
+                    Charge::Cost { cost: seen, certainty: Certainty::Estimated, usage }
                 }
                 (estimate, _) => estimate,
             }
@@ -87,8 +81,20 @@ fn token_charge(price: &TokenPrice, ending: Ending, measured: &Measured, admitte
     }
 }
 
-fn cost(price: &TokenPrice, measured: &Measured, usage: &Usage) -> Option<Usd> {
-    price.rates(measured.service_tier.as_deref()).and_then(|rates| rates.cost(usage).ok())
+fn exactly(price: &TokenPrice, measured: &Measured, usage: &Usage) -> Charge {
+    match cost(price, measured, usage) {
+        Some((cost, usage)) => Charge::Cost { cost, certainty: Certainty::Exact, usage },
+        None => Charge::Hold,
+    }
+}
+
+/// What a usage costs, and what of it counts: of work that is counted in several ways, those that have a price.
+fn cost(price: &TokenPrice, measured: &Measured, usage: &Usage) -> Option<(Usd, Usage)> {
+    let rates = price.rates(measured.service_tier.as_deref())?;
+    let counted = if price.bound.as_priced { rates.priced(usage) } else { *usage };
+    // What is reported in none of them is not free.
+    let nothing = counted.iter().next().is_none() && usage.iter().next().is_some();
+    rates.cost(&counted).ok().filter(|_| !nothing).map(|cost| (cost, counted))
 }
 
 /// What passed, metered upwards, and never more than was held.

@@ -56,7 +56,7 @@ impl Operation for Imaging {
     }
 
     fn meter(&self, ask: &Ask, streamed: bool) -> Box<dyn Meter> {
-        if streamed { Box::new(StreamMeter::images()) } else { Box::new(WholeImages::new(ask)) }
+        if streamed { Box::new(StreamMeter::images(ask)) } else { Box::new(WholeImages::new(ask)) }
     }
 
     fn error_meter(&self, _ask: &Ask, _streamed: bool) -> Box<dyn Meter> {

@@ -7,8 +7,8 @@ use hyper::{Response, StatusCode};
 use serde_json::{Value, json};
 
 use super::anthropic;
-use super::media;
 use super::body::{self, BodyWriter, ChannelBody};
+use super::media;
 use super::script::{Script, UsageReport};
 use super::{Consumed, Entry};
 use crate::support::money::{CENT, nanos};

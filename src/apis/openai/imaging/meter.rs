@@ -16,7 +16,9 @@ const LONGEST_WHOLE: usize = 64 << 10;
 /// Meters an answer that is one JSON object.
 pub(super) struct WholeImages {
     body: WholeBody,
-    /// Which images, where they are billed by the piece and the answer says nothing of its cost.
+    /// The most that was asked for.
+    most: Usage,
+    /// Which images, where they may be billed by the piece.
     by_piece: Option<ImageKind>,
 }
 
@@ -25,6 +27,8 @@ pub(super) type StreamMeter = EventMeter<Reader>;
 
 /// Reads its events.
 pub(super) struct Reader {
+    /// The most that was asked for.
+    most: Usage,
     /// The event that is coming in pieces.
     long: Option<TopMembers>,
     usage: Option<Usage>,
@@ -43,7 +47,7 @@ enum Said {
 impl WholeImages {
     pub(super) fn new(ask: &Ask) -> Self {
         let by_piece = (!bills_tokens(&ask.model)).then(|| ask.bound.input.image_kind());
-        Self { body: WholeBody::new(&["usage", "svg_usage"]), by_piece }
+        Self { body: WholeBody::new(&["usage", "svg_usage"]), most: ask.bound.input, by_piece }
     }
 }
 
@@ -66,24 +70,24 @@ impl Meter for WholeImages {
 
     fn measured(&self) -> Measured {
         let reported = self.body.member("usage");
-        let told = reported.and_then(usage::read);
+        let told = reported.and_then(|raw| usage::read(raw, &self.most));
         // Another model's work, which nobody asked for and nothing here prices.
         let foreign = self.body.member("svg_usage").is_some();
-        let pieces = self.by_piece.filter(|_| reported.is_none() && self.body.data_objects() > 0);
-        Measured {
-            usage: told.or_else(|| pieces.map(|kind| Usage::default().with_images(self.body.data_objects(), kind))),
-            absurd: foreign || reported.is_some() && told.is_none(),
-            complete: self.body.complete(),
-            ..Measured::default()
-        }
+        // Counted beside what is told: the model's prices say which of the two is billed.
+        let pieces = self.by_piece.filter(|_| self.body.data_objects() > 0);
+        let usage = match pieces {
+            Some(kind) => Some(told.unwrap_or_default().with_images(self.body.data_objects(), kind)),
+            None => told,
+        };
+        Measured { absurd: foreign || reported.is_some() && usage.is_none(), usage, complete: self.body.complete(), ..Measured::default() }
     }
 }
 
 // === impl StreamMeter ===
 
 impl StreamMeter {
-    pub(super) fn images() -> Self {
-        Self::new(Reader { long: None, usage: None, absurd: false })
+    pub(super) fn images(ask: &Ask) -> Self {
+        Self::new(Reader { most: ask.bound.input, long: None, usage: None, absurd: false })
     }
 }
 
@@ -100,7 +104,7 @@ impl Reader {
             return Said::Other;
         }
         let reported = members.get("usage").filter(|raw| *raw != b"null");
-        self.usage = reported.and_then(usage::read);
+        self.usage = reported.and_then(|raw| usage::read(raw, &self.most));
         self.absurd = reported.is_some() && self.usage.is_none() || members.get("svg_usage").is_some_and(|raw| raw != b"null");
         Said::Completed
     }

@@ -4,7 +4,7 @@
 //! which cost more.
 
 use crate::apis::json::{JsonError, Kind, Scanner};
-use crate::apis::openai::usage::count;
+use crate::apis::openai::usage::{count, optional};
 use crate::prices::{Unit, Usage};
 
 #[derive(Debug, Default)]
@@ -17,11 +17,20 @@ struct Reported {
     cached_image: u64,
 }
 
-/// Reads a `usage` object. None when a count is negative, fractional, beyond belief or missing, or larger than what it is part of.
-pub(super) fn read(raw: &[u8]) -> Option<Usage> {
+/// A report of so many times what can have been made is not believed; the figures for that may be a little out of date.
+const ABSURD_FACTOR: u64 = 4;
+
+/// Reads a `usage` object. None when a count is negative, fractional, missing, larger than what it is part of, or many times what was asked for,
+/// which is at `most` that.
+pub(super) fn read(raw: &[u8], most: &Usage) -> Option<Usage> {
     let mut reported = Reported::default();
     reported.scan(&mut Scanner::lenient(raw)).ok()?;
-    reported.into_usage()
+    reported.into_usage().filter(|usage| {
+        let output =
+            |usage: &Usage| [Unit::Output, Unit::OutputReasoning, Unit::OutputImage].into_iter().map(|unit| usage.get(unit)).fold(0, u64::saturating_add);
+        let believed = |count: u64, most: u64| count <= most.saturating_mul(ABSURD_FACTOR);
+        believed(output(usage), output(most)) && believed(usage.input_tokens(), most.input_tokens())
+    })
 }
 
 // === impl Reported ===
@@ -29,8 +38,8 @@ pub(super) fn read(raw: &[u8]) -> Option<Usage> {
 impl Reported {
     fn scan(&mut self, scanner: &mut Scanner<'_>) -> Result<(), JsonError> {
         scanner.object(|scanner, member| match member.key.raw() {
-            b"input_tokens" => crate::apis::openai::usage::optional(scanner).map(|count| self.input = count),
-            b"output_tokens" => crate::apis::openai::usage::optional(scanner).map(|count| self.output = count),
+            b"input_tokens" => optional(scanner).map(|count| self.input = count),
+            b"output_tokens" => optional(scanner).map(|count| self.output = count),
             b"input_tokens_details" if scanner.kind()? == Kind::Object => scanner.object(|scanner, member| match member.key.raw() {
                 b"text_tokens" => count(scanner, &mut self.input_text),
                 b"cached_tokens" => count(scanner, &mut self.cached),
@@ -70,6 +79,10 @@ impl Reported {
 mod tests {
     use super::*;
 
+    fn read(raw: &[u8]) -> Option<Usage> {
+        super::read(raw, &Usage::default().with(Unit::Input, 1_000).with(Unit::OutputImage, 1_000))
+    }
+
     #[test]
     fn text_and_images_are_told_apart() {
         let usage = read(
@@ -94,6 +107,8 @@ mod tests {
             r#"{"input_tokens":-1,"output_tokens":1}"#,
             r#"{"input_tokens":1,"output_tokens":1.5}"#,
             r#"{"input_tokens":1,"output_tokens":99999999999999}"#,
+            r#"{"input_tokens":1,"output_tokens":4001}"#,
+            r#"{"input_tokens":4001,"output_tokens":1}"#,
             r#"{"input_tokens":1,"input_tokens_details":{"text_tokens":2},"output_tokens":1}"#,
             r#"{"input_tokens":1,"output_tokens":1,"output_tokens_details":{"text_tokens":2}}"#,
             r#"{"input_tokens":1,"input_tokens_details":{"text_tokens":1,"cached_tokens":2},"output_tokens":1}"#,

@@ -32,6 +32,8 @@ pub(super) struct Reader {
     sound: Sound,
     /// Bytes that could not be read.
     unread: u64,
+    /// Output beyond this is not believed.
+    most: u64,
     usage: Option<Usage>,
     absurd: bool,
 }
@@ -54,6 +56,11 @@ struct Reported {
 /// The characters that were asked for, where they are what is billed.
 fn characters(ask: &Ask) -> Option<u64> {
     bills_characters(&ask.model).then(|| ask.bound.input.get(Unit::Characters))
+}
+
+/// A report of many times what can have been said is not believed.
+fn most(ask: &Ask) -> u64 {
+    ask.bound.output_tokens.unwrap_or_default().saturating_mul(4)
 }
 
 fn of_characters(characters: u64) -> Usage {
@@ -113,7 +120,7 @@ impl Meter for SoundMeter {
 
 impl StreamMeter {
     pub(super) fn speech(ask: &Ask) -> Self {
-        Self::new(Reader { characters: characters(ask), sound: Sound::default(), unread: 0, usage: None, absurd: false })
+        Self::new(Reader { characters: characters(ask), sound: Sound::default(), unread: 0, most: most(ask), usage: None, absurd: false })
     }
 }
 
@@ -134,7 +141,7 @@ impl EventReader for Reader {
             None => self.unread(data.len() as u64),
         }
         if let Some(reported) = event.usage {
-            self.usage = reported.usage();
+            self.usage = reported.usage().filter(|usage| usage.get(Unit::OutputAudio) <= self.most);
             self.absurd = self.usage.is_none();
         }
         if event.done { Verdict::Last } else { Verdict::Pass }

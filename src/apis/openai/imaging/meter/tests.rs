@@ -43,7 +43,11 @@ fn images_by_the_piece_are_counted() {
     // Of a model that is billed by the token nothing is known then.
     assert_eq!(whole(&ask(TOKENS), answer, 7).usage, None);
     assert_eq!(whole(&ask(PIECES), r#"{"created":1}"#, 7).usage, None, "no images are no proof that nothing is billed");
-    assert!(whole(&ask(PIECES), &format!(r#"{{"data":[{{}}],{USAGE}}}"#), 9).usage.unwrap().get(Unit::OutputImage) == 272);
+    // Where both are told, the price book says which is billed.
+    let both = whole(&ask(PIECES), &format!(r#"{{"data":[{{}}],{USAGE}}}"#), 9).usage.unwrap();
+    assert_eq!((both.get(Unit::OutputImage), both.get(Unit::Images)), (272, 1));
+    let odd = whole(&ask(PIECES), r#"{"data":[{}],"usage":{"cost":3}}"#, 9);
+    assert_eq!((odd.usage.unwrap().get(Unit::Images), odd.absurd), (1, false));
 }
 
 #[test]
@@ -65,7 +69,7 @@ fn a_stream_ends_with_the_image_and_its_usage_however_long_it_is() {
             let last = event(&format!("{kind}.completed"), image, &format!(",{USAGE}"));
             let stream = format!("{partial}{last}");
             for size in [(stream.len() / 3).max(1), 1 << 14, stream.len()] {
-                let mut meter = StreamMeter::images();
+                let mut meter = StreamMeter::images(&ask(TOKENS));
                 let mut pass = Vec::new();
                 for chunk in stream.as_bytes().chunks(size) {
                     assert!(!meter.terminal());
@@ -86,7 +90,7 @@ fn a_stream_ends_with_the_image_and_its_usage_however_long_it_is() {
 
 #[test]
 fn an_error_or_a_cut_tells_no_usage() {
-    let mut meter = StreamMeter::images();
+    let mut meter = StreamMeter::images(&ask(TOKENS));
     let mut pass = Vec::new();
     meter.chunk(Bytes::from(event("error", 3, "")), &mut pass);
     meter.chunk(Bytes::from(event("image_generation.completed", 200_000, USAGE).split_at(150_000).0.to_owned()), &mut pass);

@@ -76,6 +76,8 @@ fn the_usage_comes_with_the_last_event() {
     assert!(!meter.terminal() && measured.usage.is_none() && (44..50).contains(&measured.served_output), "{measured:?}");
     let (meter, _) = stream("gpt-4o-mini-tts", &[r#"{"type":"speech.audio.done","usage":{"input_tokens":14,"output_tokens":-1}}"#]);
     assert!(meter.measured().absurd);
+    let (meter, _) = stream("gpt-4o-mini-tts", &[r#"{"type":"speech.audio.done","usage":{"input_tokens":14,"output_tokens":100000}}"#]);
+    assert!(meter.measured().absurd);
     // What is not known counts by its bytes, and hides nothing that comes after.
     let (meter, _) = stream("gpt-4o-mini-tts", &[r#"{"type":"new.event","sound":"AAAA"}"#, &delta]);
     assert!((23..30).contains(&meter.served_output()), "{}", meter.served_output());
