@@ -13,8 +13,8 @@ use memchr::memmem::Finder;
 const MAX_PARTS: usize = 256;
 /// Bytes of the headers of one part.
 const MAX_HEAD: usize = 4 << 10;
-/// Bytes of a value that is no file.
-const MAX_VALUE: usize = 512 << 10;
+/// Bytes of a value that is no file: a few seconds of speech in a `data:` address at most.
+const MAX_VALUE: usize = 4 << 20;
 /// RFC 2046, section 5.1.1.
 const MAX_BOUNDARY: usize = 70;
 const MAX_NAME: usize = 64;

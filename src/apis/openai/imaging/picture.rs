@@ -32,7 +32,7 @@ struct LowFirst {
 impl LowFirst {
     fn put(&mut self, bits: u32, count: u32) {
         for index in 0..count {
-            if self.used % 8 == 0 {
+            if self.used.is_multiple_of(8) {
                 self.bytes.push(0);
             }
             let bit = u8::from(bits >> index & 1 == 1) << (self.used % 8);

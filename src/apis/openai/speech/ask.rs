@@ -103,7 +103,8 @@ impl Wish {
             bound: Bound { input, output_tokens: Some(most), has_output: true, choices: 1, as_priced: true, ..Bound::default() },
             stream: self.sse,
             service_tier: None,
-            unseen: UnseenOutput::UpTo(0),
+            // What is not heard yet may be made already.
+            unseen: UnseenOutput::Any,
             asked_usage: false,
             edits: Edits::default(),
             model: self.model.unwrap_or_default(),

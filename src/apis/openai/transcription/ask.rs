@@ -167,7 +167,7 @@ impl Wish {
             bound: Bound { input, output_tokens: Some(MOST_OUTPUT), has_output: true, choices: pieces, as_priced: true, ..Bound::default() },
             stream: self.stream,
             service_tier: None,
-            unseen: UnseenOutput::UpTo(0),
+            unseen: UnseenOutput::Any,
             // Here: whether the answer can have a usage in it. Elsewhere it is asked for; here a form of the answer is.
             asked_usage: self.is_json(),
             edits: Edits::default(),
