@@ -24,6 +24,7 @@ mod hangup;
 mod import_killed;
 mod metrics;
 mod mistral;
+mod openai_media;
 mod outage;
 mod prices;
 mod redis_access;

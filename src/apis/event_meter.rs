@@ -12,7 +12,7 @@ use super::sse::{EventData, EventScanner, event_data};
 use super::{Measured, Meter, Served};
 use crate::prices::Usage;
 
-/// An event that is longer is passed on unread and metered by its bytes.
+/// An event that is longer is passed on in pieces; most readers count them by their bytes alone.
 pub(super) const MAX_EVENT: usize = 8 << 20;
 
 /// Reads the events of one API.
@@ -28,14 +28,34 @@ pub(super) trait EventReader: Send {
     /// Reads the data of a complete event and decides what becomes of it. Events without data pass.
     fn event(&mut self, data: &[u8]) -> Verdict;
 
+    /// Events that are longer come in pieces, lines and all, since they are not kept.
+    fn longest_whole(&self) -> usize {
+        MAX_EVENT
+    }
+
+    /// A piece of such an event.
+    fn piece(&mut self, bytes: &[u8]) {
+        self.unread(bytes.len() as u64);
+    }
+
+    /// It has ended: whether it was the last one. The end of its last line is still there to be kept back.
+    fn long_event_is_last(&mut self) -> bool {
+        false
+    }
+
     /// What is known so far; `done`: the last event has been seen.
     fn measured(&self, done: bool) -> Measured;
 
-    /// How much output has been served, to be kept up to date.
-    fn served(&self) -> Served;
+    /// Bytes passed that could not be read.
+    fn unread(&mut self, bytes: u64);
 
-    /// The same, to be changed.
-    fn served_mut(&mut self) -> &mut Served;
+    /// How much output has been served. Only streams whose hold may roll are asked.
+    fn served(&self) -> Served {
+        Served::default()
+    }
+
+    /// See [`Meter::set_pace`].
+    fn set_pace(&mut self, _milli: u64) {}
 
     /// The events that end the stream after the last one that passed. See [`Meter::end_at_limit`].
     fn end_at_limit(&mut self, _usage: &Usage) -> Option<Bytes> {
@@ -72,7 +92,7 @@ pub(super) struct EventMeter<R> {
     flowing: bool,
     /// No event is passed on before it is complete.
     whole: bool,
-    /// The incomplete event is longer than [`MAX_EVENT`].
+    /// The incomplete event is longer than [`EventReader::longest_whole`].
     oversized: bool,
     /// The event before was taken out: so is a LF that turns out to belong to its last line end.
     dropped: bool,
@@ -144,8 +164,8 @@ impl<R: EventReader> EventMeter<R> {
     /// The end has come of an event that began in an earlier chunk.
     fn finish_event(&mut self, end: Bytes, pass: &mut Vec<Bytes>) {
         let ruling = if std::mem::take(&mut self.oversized) {
-            self.reader.served_mut().unread(end.len() as u64);
-            Ruling::Pass
+            self.reader.piece(&end);
+            if self.reader.long_event_is_last() { Ruling::Last } else { Ruling::Pass }
         } else {
             let mut event = std::mem::take(&mut self.partial);
             event.extend_from_slice(&end);
@@ -186,11 +206,12 @@ impl<R: EventReader> EventMeter<R> {
         if front.is_empty() {
             return;
         }
-        if self.oversized || self.partial.len() + front.len() > MAX_EVENT {
-            let unread = if self.oversized { 0 } else { self.partial.len() };
-            self.reader.served_mut().unread((unread + front.len()) as u64);
+        if self.oversized || self.partial.len() + front.len() > self.reader.longest_whole() {
+            if !self.partial.is_empty() {
+                self.reader.piece(&std::mem::take(&mut self.partial));
+            }
+            self.reader.piece(&front);
             self.oversized = true;
-            self.partial = Vec::new();
         } else {
             self.partial.extend_from_slice(&front);
         }
@@ -293,7 +314,7 @@ impl<R: EventReader> Meter for EventMeter<R> {
     }
 
     fn set_pace(&mut self, milli: u64) {
-        self.reader.served_mut().set_pace(milli);
+        self.reader.set_pace(milli);
     }
 
     fn end_at_limit(&mut self, usage: &Usage) -> Option<Bytes> {

@@ -22,6 +22,8 @@ pub(super) struct TopMembers {
     nested_text: u64,
     /// Strings count that stand deeper than this.
     counted_below: u32,
+    /// Objects directly in the top member `data`.
+    data_objects: u64,
     closed: bool,
 }
 
@@ -40,6 +42,7 @@ impl TopMembers {
             keeping: None,
             nested_text: 0,
             counted_below: 2,
+            data_objects: 0,
             closed: false,
         }
     }
@@ -63,6 +66,11 @@ impl TopMembers {
     /// How many bytes the strings have that stand deeper than two levels, or than was asked for.
     pub(super) fn nested_text(&self) -> u64 {
         self.nested_text
+    }
+
+    /// How many objects stand in the list `data` at the top.
+    pub(super) fn data_objects(&self) -> u64 {
+        self.data_objects
     }
 
     /// Reads on.
@@ -106,6 +114,7 @@ impl TopMembers {
             }
             b'{' | b'[' => {
                 self.keep(&[byte]);
+                self.data_objects += u64::from(self.depth == 2 && byte == b'{' && self.key == b"data");
                 self.depth = self.depth.saturating_add(1);
                 self.at_key |= self.depth == 1 && byte == b'{';
             }

@@ -29,6 +29,9 @@ pub struct Bound {
     pub widened_window: u64,
     /// Output limits below this make the request invalid.
     pub least_output: u64,
+    /// The same work, counted in several ways: by the piece (images, seconds of audio, characters) and in tokens. The model's prices say which of them
+    /// is billed: a class that they leave out costs nothing, as long as they have one of the others.
+    pub as_priced: bool,
 }
 
 /// What the route says about output.
@@ -71,6 +74,7 @@ pub fn quote(candidates: &[&Rates], limits: &ModelLimits, bound: &Bound, route: 
     if candidates.is_empty() {
         return Err(PriceError::NoRates);
     }
+    let left_out = |unit: Unit| bound.as_priced && unit != Unit::Requests && candidates.iter().all(|rates| rates.dearest(unit, &bound.input).is_none());
     // The dearest of a unit and of what it may be billed as instead; the unit itself must have a price in every candidate.
     let dearest = |unit: Unit, instead: &[&[Unit]]| -> Result<u128, PriceError> {
         let mut most = 0;
@@ -83,8 +87,13 @@ pub fn quote(candidates: &[&Rates], limits: &ModelLimits, bound: &Bound, route: 
     };
     let mut counts = bound.input.with(Unit::WebSearches, bound.input.get(Unit::WebSearches).max(bound.max_searches));
     counts.set(Unit::Requests, bound.input.get(Unit::Requests).max(1));
+    if let Some((unit, _)) = bound.input.iter().next()
+        && bound.input.iter().all(|(unit, _)| left_out(unit))
+    {
+        return Err(PriceError::Unpriced(unit));
+    }
     let mut fixed: u128 = 0;
-    for (unit, count) in counts.iter() {
+    for (unit, count) in counts.iter().filter(|(unit, _)| !left_out(*unit)) {
         let rate = match unit {
             Unit::Input | Unit::CacheRead | Unit::CacheWrite | Unit::CacheWrite1h => dearest(unit, &[&TEXT])?,
             // A film has sound, and may be read as single images.
@@ -96,7 +105,7 @@ pub fn quote(candidates: &[&Rates], limits: &ModelLimits, bound: &Bound, route: 
         fixed = fixed.saturating_add(rate.saturating_mul(u128::from(count)));
     }
     let without_output = Quote { want: round_up(fixed), least: round_up(fixed), fixed, slope: 0, max_output: None };
-    if !bound.has_output {
+    if !bound.has_output || left_out(Unit::Output) {
         return Ok(without_output);
     }
     let slope = dearest(Unit::Output, &[&OUTPUT])?.saturating_mul(u128::from(bound.choices.max(1)));

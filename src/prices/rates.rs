@@ -131,6 +131,16 @@ impl Rates {
         Usd::from_nanos(nanos).map_err(|_| PriceError::TooLarge)
     }
 
+    /// The same usage without the classes that have no price: see [`Bound::as_priced`](super::Bound::as_priced).
+    #[must_use]
+    pub fn priced(&self, usage: &Usage) -> Usage {
+        let mut priced = *usage;
+        for (unit, _) in usage.iter().filter(|(unit, _)| self.dearest(*unit, usage).is_none()) {
+            priced.set(unit, 0);
+        }
+        priced
+    }
+
     /// The dearest that one unit can be in a request that consumes at most so much. None where it has no price.
     pub(super) fn dearest(&self, unit: Unit, most: &Usage) -> Option<u128> {
         if unit == Unit::Images {

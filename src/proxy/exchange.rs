@@ -266,6 +266,7 @@ impl Inner {
         let price = self.bill.as_ref().map(|bill| &bill.price);
         self.meter = Some(match price {
             Some(Price::ReportedJson { pointer, .. }) => crate::apis::http::reported_cost_meter(streamed, pointer),
+            _ if self.failed => self.asked.error_meter(streamed),
             _ => self.asked.meter(streamed),
         });
         self.reported = price.and_then(|price| reported_in_header(price, &head.headers));

@@ -269,6 +269,11 @@ impl Asked {
             None => self.operation.meter(&self.ask, streamed),
         }
     }
+
+    /// Reads the error that came instead.
+    pub(super) fn error_meter(&self, streamed: bool) -> Box<dyn Meter> {
+        self.operation.error_meter(&self.ask, streamed)
+    }
 }
 
 // === impl ClientRequest ===
@@ -365,14 +370,12 @@ impl TokenPrice {
 impl TokenPrice {
     /// The price of a chat request on a route that has rates of its own.
     pub(super) fn of_route(route: &Route, body: &Bytes) -> Self {
-        let request = ClientRequest {
-            method: http::Method::POST,
-            path: "/v1/chat/completions".to_owned(),
-            below: 4,
-            query: None,
-            headers: HeaderMap::new(),
-            body: body.clone(),
-        };
+        Self::of_route_at(route, "/v1/chat/completions", body)
+    }
+
+    /// The price of a request to that path on a route that has rates of its own.
+    pub(super) fn of_route_at(route: &Route, path: &str, body: &Bytes) -> Self {
+        let request = ClientRequest { method: http::Method::POST, path: path.to_owned(), below: 4, query: None, headers: HeaderMap::new(), body: body.clone() };
         let operation = route.api.operation(&request.method, request.view().path).unwrap();
         let Some(RoutePrice::Units(rates)) = &route.price else { panic!("the route has no rates") };
         Self::new(RateSource::Route(rates.clone()), &operation.ask(&request.view()).unwrap(), operation, route).unwrap()

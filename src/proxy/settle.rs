@@ -64,21 +64,15 @@ fn token_charge(price: &TokenPrice, ending: Ending, measured: &Measured, admitte
         return Charge::Hold;
     }
     match (&measured.usage, ending) {
-        (Some(usage), Ending::Complete | Ending::ProviderError) => match cost(price, measured, usage) {
-            Some(cost) => Charge::Cost { cost, certainty: Certainty::Exact, usage: *usage },
-            None => Charge::Hold,
-        },
+        (Some(usage), Ending::Complete | Ending::ProviderError) => exactly(price, measured, usage),
         // The provider had told all before it broke off.
-        (Some(usage), Ending::Cut) if measured.complete => match cost(price, measured, usage) {
-            Some(cost) => Charge::Cost { cost, certainty: Certainty::Exact, usage: *usage },
-            None => Charge::Hold,
-        },
+        (Some(usage), Ending::Cut) if measured.complete => exactly(price, measured, usage),
         // What a provider reported before it broke off may not be all of it.
         (Some(usage), _) => {
             let seen = cost(price, measured, usage);
             match (estimate(price, measured, admitted), seen) {
-                (Charge::Cost { cost: estimated, .. }, Some(seen)) if seen >= estimated => {
-                    Charge::Cost { cost: seen, certainty: Certainty::Estimated, usage: *usage }
+                (Charge::Cost { cost: estimated, .. }, Some((seen, usage))) if seen >= estimated => {
+                    Charge::Cost { cost: seen, certainty: Certainty::Estimated, usage }
                 }
                 (estimate, _) => estimate,
             }
@@ -88,8 +82,20 @@ fn token_charge(price: &TokenPrice, ending: Ending, measured: &Measured, admitte
     }
 }
 
-fn cost(price: &TokenPrice, measured: &Measured, usage: &Usage) -> Option<Usd> {
-    price.rates(measured.service_tier.as_deref()).and_then(|rates| rates.cost(usage).ok())
+fn exactly(price: &TokenPrice, measured: &Measured, usage: &Usage) -> Charge {
+    match cost(price, measured, usage) {
+        Some((cost, usage)) => Charge::Cost { cost, certainty: Certainty::Exact, usage },
+        None => Charge::Hold,
+    }
+}
+
+/// What a usage costs, and what of it counts: of work that is counted in several ways, those that have a price.
+fn cost(price: &TokenPrice, measured: &Measured, usage: &Usage) -> Option<(Usd, Usage)> {
+    let rates = price.rates(measured.service_tier.as_deref())?;
+    let counted = if price.bound.as_priced { rates.priced(usage) } else { *usage };
+    // What is reported in none of them is not free.
+    let nothing = counted.iter().next().is_none() && usage.iter().next().is_some();
+    rates.cost(&counted).ok().filter(|_| !nothing).map(|cost| (cost, counted))
 }
 
 /// What passed, metered upwards, and never more than was held.
@@ -98,7 +104,9 @@ fn estimate(price: &TokenPrice, measured: &Measured, admitted: Admitted) -> Char
     let input = measured.input.unwrap_or_else(|| price.bound.input.with(Unit::WebSearches, price.bound.max_searches));
     let usage = input.with(Unit::Output, output);
     let most = if admitted.budgeted { admitted.amount } else { price.quote.want };
-    match price.rates(None).and_then(|rates| rates.cost(&usage).ok()) {
+    let rates = price.rates(None);
+    let usage = rates.filter(|_| price.bound.as_priced).map_or(usage, |rates| rates.priced(&usage));
+    match rates.and_then(|rates| rates.cost(&usage).ok()) {
         // What costs nothing at the most costs nothing.
         Some(Usd::ZERO) => Charge::Cost { cost: Usd::ZERO, certainty: Certainty::Exact, usage },
         Some(cost) => Charge::Cost { cost: cost.min(most), certainty: Certainty::Estimated, usage },

@@ -10,6 +10,7 @@ mod body;
 mod cohere;
 mod compatible;
 mod gemini;
+mod media;
 mod mistral;
 mod responses;
 mod script;

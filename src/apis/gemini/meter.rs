@@ -128,8 +128,12 @@ impl EventReader for Reader {
         self.skim.answer.served()
     }
 
-    fn served_mut(&mut self) -> &mut Served {
-        &mut self.skim.answer.served
+    fn unread(&mut self, bytes: u64) {
+        self.skim.answer.served.unread(bytes);
+    }
+
+    fn set_pace(&mut self, milli: u64) {
+        self.skim.answer.served.set_pace(milli);
     }
 
     fn end_at_limit(&mut self, usage: &Usage) -> Option<Bytes> {

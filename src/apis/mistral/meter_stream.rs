@@ -91,8 +91,12 @@ impl EventReader for Reader {
         self.chunks.served()
     }
 
-    fn served_mut(&mut self) -> &mut Served {
-        self.chunks.served_mut()
+    fn unread(&mut self, bytes: u64) {
+        self.chunks.unread(bytes);
+    }
+
+    fn set_pace(&mut self, milli: u64) {
+        self.chunks.set_pace(milli);
     }
 
     fn measured(&self, done: bool) -> Measured {

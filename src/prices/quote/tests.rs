@@ -163,3 +163,28 @@ fn a_window_may_be_full_of_sound_or_films() {
     // A film is billed as text, as images or as sound: as the dearest of them.
     assert_eq!((cost(Unit::InputAudio), cost(Unit::InputVideo)), (2_000 * 7_000 + 10 * 1_000, 2_000 * 7_000 + 10 * 1_000));
 }
+
+#[test]
+fn what_is_counted_in_several_ways_costs_what_the_model_has_a_price_for() {
+    let input = Usage::default().with(Unit::AudioMillis, 60_000).with(Unit::InputAudio, 1_000).with(Unit::Input, 10);
+    let bound = Bound { input, output_tokens: Some(100), has_output: true, choices: 1, as_priced: true, ..Bound::default() };
+    let hours = rates(&[("audio_hours", "0.36")]);
+    let tokens = rates(&[("input_mtok", "2"), ("input_audio_mtok", "6"), ("output_mtok", "10")]);
+    let both = rates(&[("input_mtok", "2"), ("output_mtok", "10"), ("audio_hours", "0.36")]);
+    let get = |candidates: &[&Rates], bound: Bound| {
+        quote(candidates, &ModelLimits::default(), &bound, &QuoteLimits { clamp: false, ..ROUTE }).map(|quote| nanos(&quote))
+    };
+    assert_eq!(get(&[&hours], bound), Ok((6_000_000, 6_000_000)));
+    assert_eq!(get(&[&tokens], bound), Ok((6_000_000 + 20_000 + 1_000_000, 6_000_000 + 20_000 + 1_000_000)));
+    assert_eq!(get(&[&both], bound), Ok((6_000_000 + 2_020_000 + 1_000_000, 6_000_000 + 2_020_000 + 1_000_000)));
+    assert_eq!(get(&[&Rates::free()], bound), Ok((0, 0)));
+    // Where it may be billed in either way, each must have a price.
+    assert_eq!(get(&[&hours, &tokens], bound), Err(PriceError::Unpriced(Unit::Input)));
+    // None of it has one.
+    let images = rates(&[("images", "0.04")]);
+    assert_eq!(get(&[&images], bound), Err(PriceError::Unpriced(Unit::Input)));
+    // Without that, each class needs a price of its own.
+    assert_eq!(get(&[&hours], Bound { as_priced: false, ..bound }), Err(PriceError::Unpriced(Unit::Input)));
+    assert_eq!(hours.priced(&input), Usage::default().with(Unit::AudioMillis, 60_000));
+    assert_eq!(tokens.priced(&input), input.with(Unit::AudioMillis, 0));
+}

@@ -93,6 +93,27 @@ fn other_prices_go_by_the_answer() {
     assert_eq!(cost(due(&Price::Free, Ending::Complete, &none, held(0))), (0, Certainty::Exact));
 }
 
+#[test]
+fn what_is_counted_in_several_ways_costs_what_has_a_price() {
+    let text = "[upstreams.a]\nurl = \"http://127.0.0.1:1\"\n[[routes]]\npath = \"/v1/*\"\napi = \"openai\"\nupstream = \"a\"\n\
+                price = { images = \"0.04\" }\n";
+    let routes = Routes::parse(text, "routes.toml", &Environment::of([])).unwrap();
+    let body = Bytes::from_static(br#"{"model":"m","n":2,"prompt":"hello"}"#);
+    let price = Price::Tokens(TokenPrice::of_route_at(&routes.all()[0], "/v1/images/generations", &body));
+    let tokens = Usage::default().with(Unit::OutputImage, 272);
+    let told = |usage: Usage| Measured { usage: Some(usage), complete: true, ..Measured::default() };
+    let both = due(&price, Ending::Complete, &told(tokens.with(Unit::Images, 1)), held(80_000_000));
+    let Charge::Cost { cost: one, certainty, usage } = both else { panic!("{both:?}") };
+    assert_eq!((one.nanos(), certainty, usage), (40_000_000, Certainty::Exact, Usage::default().with(Unit::Images, 1)));
+    // Told in tokens alone, which have no price here: that is not free.
+    assert_eq!(due(&price, Ending::Complete, &told(tokens), held(80_000_000)), Charge::Hold);
+    // Nothing told: all that was asked for, and no output beside it.
+    assert_eq!(cost(due(&price, Ending::Cut, &Measured { served_output: 9, ..Measured::default() }, held(80_000_000))), (80_000_000, Certainty::Estimated));
+    // Of one image it is not known whether it is all.
+    let cut = Measured { complete: false, ..told(Usage::default().with(Unit::Images, 1)) };
+    assert_eq!(cost(due(&price, Ending::Cut, &cut, held(80_000_000))), (80_000_000, Certainty::Estimated));
+}
+
 proptest! {
     /// Served <= charge <= hold, whatever a cut answer had reported before.
     #[test]

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use super::body::{self, BodyWriter, ChannelBody};
 use super::compatible::Manners;
 use super::gemini;
+use super::media;
 use super::responses;
 use super::script::{Script, UsageReport};
 use super::{Consumed, Entry, anthropic, cohere, mistral};
@@ -62,7 +63,9 @@ pub(super) fn answer(path: &str, request: &Bytes, script: &Script, entry: &Entry
     }
     let (mut target, mut speaks_gemini) = (String::new(), false);
     entry.update(|row| (target, speaks_gemini) = (row.target.clone(), row.headers.contains_key("x-goog-api-key")));
-    if let Some(manners) = Manners::of(path) {
+    if path.contains("/images/") || path.contains("/audio/") {
+        media::answer(path, request, script, entry)
+    } else if let Some(manners) = Manners::of(path) {
         manners.answer(&json, script, entry)
     } else if path.starts_with("/mistral/") {
         mistral::answer(path, &json, script, entry)

@@ -131,8 +131,12 @@ impl EventReader for Reader {
         self.served
     }
 
-    fn served_mut(&mut self) -> &mut Served {
-        &mut self.served
+    fn unread(&mut self, bytes: u64) {
+        self.served.unread(bytes);
+    }
+
+    fn set_pace(&mut self, milli: u64) {
+        self.served.set_pace(milli);
     }
 
     fn measured(&self, done: bool) -> Measured {
