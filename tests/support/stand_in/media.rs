@@ -38,7 +38,7 @@ fn told(count: i64, script: &Script) -> i64 {
     match script.usage {
         UsageReport::Negative => -count,
         UsageReport::Absurd => 1 << 50,
-        UsageReport::Honest | UsageReport::Missing => count,
+        UsageReport::Honest | UsageReport::Missing | UsageReport::Twice | UsageReport::Comment => count,
     }
 }
 
