@@ -100,8 +100,8 @@ fn media_are_bounded_by_their_kind() {
     assert!(image.input.get(Unit::Input) < 400, "its bytes are no text");
     assert!(inline("text/plain").input.get(Unit::Input) > 100_000);
     for (kind, unit) in [("application/pdf", Unit::Input), ("audio/mp3", Unit::InputAudio), ("video/mp4", Unit::InputVideo), ("odd", Unit::InputVideo)] {
-        let bound = inline(kind).with_window(Some(1_000_000)).unwrap();
-        assert_eq!(bound.input.get(unit), 1_000_000, "{kind}");
+        let bound = inline(kind).with_window(Some(2_000_000)).unwrap();
+        assert_eq!(bound.input.get(unit), 2_000_000, "{kind}");
     }
     let film = ask(&parts(json!([{"fileData": {"fileUri": "https://www.youtube.com/watch?v=x"}}]))).bound;
     assert_eq!((film.windows, film.input.get(Unit::InputVideo)), (1, 1));
