@@ -13,6 +13,7 @@ use crate::sandbox::{Faults, Problem, Simulated};
 
 mod anthropic;
 mod event_meter;
+mod gemini;
 pub mod http;
 mod json;
 mod members;
@@ -33,7 +34,7 @@ pub use seal::{KeptId, Seal};
 use splice::Edits;
 
 /// Every API that a route can speak: a new one is a folder here and a line in this table.
-pub const ALL: [&'static dyn Api; 4] = [&openai::OpenAi, &openai::Azure, &anthropic::Anthropic, &http::Http];
+pub const ALL: [&'static dyn Api; 5] = [&openai::OpenAi, &openai::Azure, &anthropic::Anthropic, &gemini::Gemini, &http::Http];
 
 /// A request as an operation sees it.
 #[derive(Clone, Copy, Debug)]
@@ -114,6 +115,11 @@ pub trait Operation: Send + Sync + 'static {
     /// The output limit that the provider applies where the request sets none and it is not the model's own.
     fn default_output(&self) -> Option<u64> {
         None
+    }
+
+    /// The output limit that was held for is written into requests that set none, even where the provider is known to have one of its own.
+    fn writes_limit(&self) -> bool {
+        false
     }
 
     /// Service tiers that may serve a request which did not name them. They count in its bound where they have a price.
@@ -273,9 +279,14 @@ pub trait Api: std::fmt::Debug + Send + Sync + 'static {
         &[]
     }
 
-    /// Whether the headers say that the client speaks this API: they decide where a path belongs to several.
-    fn is_spoken(&self, _headers: &HeaderMap) -> bool {
+    /// Whether the headers or the query say that the client speaks this API: they decide where a path belongs to several.
+    fn is_spoken(&self, _headers: &HeaderMap, _query: Option<&str>) -> bool {
         false
+    }
+
+    /// Whether its clients take comments between the events of a stream.
+    fn takes_comments(&self) -> bool {
+        true
     }
 
     /// Adds the headers that the provider insists on and the client may leave out.
@@ -288,10 +299,10 @@ pub fn named(name: &str) -> Option<&'static dyn Api> {
     ALL.into_iter().find(|api| api.name() == name)
 }
 
-/// Whose shape an error takes where no route tells: the API that the headers speak of, else OpenAI's.
+/// Whose shape an error takes where no route tells: the API that the headers or the query speak of, else OpenAI's.
 #[must_use]
-pub fn fallback(headers: &HeaderMap) -> &'static dyn Api {
-    ALL.into_iter().find(|api| api.is_spoken(headers)).unwrap_or(&openai::OpenAi)
+pub fn fallback(headers: &HeaderMap, query: Option<&str>) -> &'static dyn Api {
+    ALL.into_iter().find(|api| api.is_spoken(headers, query)).unwrap_or(&openai::OpenAi)
 }
 
 /// The whole simulated answer to a request: a status that was asked for takes the place of whatever would be answered.

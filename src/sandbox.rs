@@ -22,6 +22,7 @@ mod respond;
 pub(crate) mod schema;
 pub(crate) mod seed;
 pub(crate) mod text;
+pub(crate) mod vector;
 
 use std::time::Duration;
 
@@ -35,6 +36,8 @@ pub use respond::{BrokenOff, SANDBOX_HEADER, SimulatedBody};
 
 const JSON: &str = "application/json";
 const EVENTS: &str = "text/event-stream; charset=utf-8";
+/// A JSON list whose elements come one by one.
+const LIST: &str = "application/json; charset=UTF-8";
 
 /// A simulated answer, ready to be sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -66,6 +69,11 @@ impl Simulated {
         Self::body(EVENTS, chunks)
     }
 
+    /// A JSON list that grows, a chunk an element.
+    pub(crate) fn list(chunks: Vec<Bytes>) -> Self {
+        Self::body(LIST, chunks)
+    }
+
     /// Any other body.
     pub(crate) fn body(content_type: &'static str, chunks: Vec<Bytes>) -> Self {
         Self { status: StatusCode::OK, content_type, headers: Vec::new(), latency: Duration::ZERO, chunks, cut: false }
@@ -80,10 +88,10 @@ impl Simulated {
         self
     }
 
-    /// Whether the body is a stream of events.
+    /// Whether the body comes piece by piece: as events, or as a list that grows.
     #[must_use]
     pub fn is_stream(&self) -> bool {
-        self.content_type == EVENTS
+        matches!(self.content_type, EVENTS | LIST)
     }
 
     fn cut_after(&mut self, events: u32) {

@@ -15,6 +15,7 @@ mod drain;
 mod exact_budget;
 mod export_import;
 mod failover;
+mod gemini;
 mod hangup;
 mod metrics;
 mod outage;

@@ -126,7 +126,7 @@ impl Api for Anthropic {
         simulate::problem_body(problem)
     }
 
-    fn is_spoken(&self, headers: &HeaderMap) -> bool {
+    fn is_spoken(&self, headers: &HeaderMap, _query: Option<&str>) -> bool {
         headers.contains_key(&headers::VERSION)
     }
 

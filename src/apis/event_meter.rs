@@ -56,6 +56,8 @@ pub(super) enum Verdict {
     Last,
     /// It passes, or is the last one, with these texts put into its data, each before the byte at that offset, in rising order.
     Insert { texts: Vec<(usize, String)>, last: bool },
+    /// It may be the last one, which only the end of the body tells: it is kept back until another one comes.
+    Wait,
 }
 
 /// The meter.
@@ -72,6 +74,8 @@ pub(super) struct EventMeter<R> {
     oversized: bool,
     /// The event before was taken out: so is a LF that turns out to belong to its last line end.
     dropped: bool,
+    /// An event that may be the last one, and what came since.
+    waiting: Vec<Bytes>,
     /// The last event and what follows.
     held: Vec<Bytes>,
     done: bool,
@@ -79,11 +83,14 @@ pub(super) struct EventMeter<R> {
 
 /// A [`Verdict`], with the event as it passes.
 enum Ruling {
+    /// It has no data: it passes, where nothing waits.
+    Blank,
     Pass,
     Drop,
     Replace(Bytes),
     Last,
     ReplaceLast(Bytes),
+    Wait,
 }
 
 // === impl EventMeter ===
@@ -98,6 +105,7 @@ impl<R: EventReader> EventMeter<R> {
             flowing: false,
             oversized: false,
             dropped: false,
+            waiting: Vec::new(),
             held: Vec::new(),
             done: false,
         }
@@ -105,7 +113,7 @@ impl<R: EventReader> EventMeter<R> {
 
     /// Decides on a complete event.
     fn judge(&mut self, event: &[u8]) -> Ruling {
-        let Some(found) = event_data(event) else { return Ruling::Pass };
+        let Some(found) = event_data(event) else { return Ruling::Blank };
         let data = match &found {
             EventData::Line(range) => event.get(range.clone()).unwrap_or_default(),
             EventData::Lines(lines) => lines,
@@ -114,6 +122,7 @@ impl<R: EventReader> EventMeter<R> {
             Verdict::Pass => Ruling::Pass,
             Verdict::Drop => Ruling::Drop,
             Verdict::Last => Ruling::Last,
+            Verdict::Wait => Ruling::Wait,
             Verdict::Cut(cut) => Ruling::Replace(match &found {
                 EventData::Line(range) => without(event, &(range.start + cut.start..range.start + cut.end)),
                 // An event of its own, on one line.
@@ -145,6 +154,9 @@ impl<R: EventReader> EventMeter<R> {
         let flowing = std::mem::take(&mut self.flowing);
         self.dropped = matches!(ruling, Ruling::Drop);
         push_slice(&end, 0..end.len(), &mut self.unpassed);
+        if !matches!(ruling, Ruling::Blank) {
+            pass.append(&mut self.waiting);
+        }
         match ruling {
             Ruling::ReplaceLast(event) if !flowing => {
                 self.done = true;
@@ -155,12 +167,14 @@ impl<R: EventReader> EventMeter<R> {
                 self.done = true;
                 self.held.append(&mut self.unpassed);
             }
+            Ruling::Wait => self.waiting.append(&mut self.unpassed),
+            Ruling::Blank if !self.waiting.is_empty() => self.waiting.append(&mut self.unpassed),
             Ruling::Drop if !flowing => self.unpassed.clear(),
             Ruling::Replace(event) if !flowing => {
                 self.unpassed.clear();
                 pass.push(event);
             }
-            Ruling::Pass | Ruling::Drop | Ruling::Replace(_) => pass.append(&mut self.unpassed),
+            Ruling::Blank | Ruling::Pass | Ruling::Drop | Ruling::Replace(_) => pass.append(&mut self.unpassed),
         }
     }
 
@@ -180,6 +194,7 @@ impl<R: EventReader> EventMeter<R> {
         self.unpassed.push(front);
         if self.oversized || self.flowing || !self.reader.changes() && self.partial.len() > self.reader.longest_last() {
             self.flowing = true;
+            pass.append(&mut self.waiting);
             pass.append(&mut self.unpassed);
         }
     }
@@ -195,7 +210,9 @@ impl<R: EventReader> Meter for EventMeter<R> {
         if self.scanner.wants_line_feed() && self.partial.is_empty() && !self.oversized && chunk.first() == Some(&b'\n') {
             at = 1;
             self.scanner = EventScanner::new();
-            if !self.dropped {
+            if !self.waiting.is_empty() {
+                self.waiting.push(chunk.slice(..1));
+            } else if !self.dropped {
                 pass.push(chunk.slice(..1));
             }
         }
@@ -208,12 +225,18 @@ impl<R: EventReader> Meter for EventMeter<R> {
             } else {
                 let ruling = self.judge(chunk.get(at..end).unwrap_or_default());
                 self.dropped = matches!(ruling, Ruling::Drop);
-                if !matches!(ruling, Ruling::Pass) {
+                let blank = matches!(ruling, Ruling::Blank);
+                if !blank {
+                    pass.append(&mut self.waiting);
+                }
+                let waits = matches!(ruling, Ruling::Wait) || blank && !self.waiting.is_empty();
+                if waits || !matches!(ruling, Ruling::Blank | Ruling::Pass) {
                     push_slice(&chunk, run..at, pass);
                     run = end;
                 }
                 match ruling {
-                    Ruling::Pass | Ruling::Drop => {}
+                    _ if waits => self.waiting.push(chunk.slice(at..end)),
+                    Ruling::Blank | Ruling::Pass | Ruling::Drop | Ruling::Wait => {}
                     Ruling::Replace(event) => pass.push(event),
                     Ruling::Last => {
                         self.done = true;
@@ -240,7 +263,10 @@ impl<R: EventReader> Meter for EventMeter<R> {
         if !self.partial.is_empty() {
             self.finish_event(Bytes::new(), pass);
         }
-        pass.append(&mut self.unpassed);
+        self.held.append(&mut self.waiting);
+        // What never became an event comes behind what waited for the end.
+        let last = if self.held.is_empty() { pass } else { &mut self.held };
+        last.append(&mut self.unpassed);
     }
 
     fn terminal(&self) -> bool {
@@ -260,7 +286,7 @@ impl<R: EventReader> Meter for EventMeter<R> {
     }
 
     fn end_at_limit(&mut self, usage: &Usage) -> Option<Bytes> {
-        if self.done || self.flowing || self.oversized {
+        if self.done || self.flowing || self.oversized || !self.waiting.is_empty() {
             return None;
         }
         self.partial = Vec::new();

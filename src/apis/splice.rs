@@ -30,7 +30,7 @@ pub(crate) struct LimitEdit {
     pub(crate) values: Vec<Range<usize>>,
     /// Where it is inserted: just after the opening brace of a body with other members.
     pub(crate) insert_at: usize,
-    /// The member that is inserted.
+    /// The member that is inserted: its name; or, where it stands deeper than at the top, all that is inserted, with `#` for the number.
     pub(crate) name: &'static str,
     /// The limit that all of `values` are set to even when none is asked for: they disagree, and providers differ in which they obey.
     pub(crate) agree_on: Option<u64>,
@@ -50,7 +50,11 @@ impl Edits {
             && let Some(tokens) = output_limit.or(limit.agree_on)
         {
             if limit.values.is_empty() {
-                edits.push((limit.insert_at..limit.insert_at, format!("\"{}\":{tokens},", limit.name)));
+                let member = match limit.name.split_once('#') {
+                    Some((front, back)) => format!("{front}{tokens}{back}"),
+                    None => format!("\"{}\":{tokens},", limit.name),
+                };
+                edits.push((limit.insert_at..limit.insert_at, member));
             }
             edits.extend(limit.values.iter().map(|range| (range.clone(), tokens.to_string())));
         }

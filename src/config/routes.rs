@@ -181,14 +181,22 @@ impl Routes {
         self.routes.iter().filter_map(move |route| route.path.below(path).map(|below| (route, below)))
     }
 
-    /// The operation that a request names. Several APIs have a `models`: the client's headers tell which one it means. Otherwise the first
-    /// route that takes the path wins.
+    /// The operation that a request names. Several APIs have a `models`: what the client says of itself, in headers and query, tells which one it
+    /// means. Otherwise the first route that knows the operation wins; where none does, the first that takes the path says so.
     #[must_use]
-    pub fn find<'a>(&'a self, method: &Method, path: &'a str, headers: &HeaderMap) -> Option<Found<'a>> {
+    pub fn find<'a>(&'a self, method: &Method, path: &'a str, query: Option<&str>, headers: &HeaderMap) -> Option<Found<'a>> {
         let found = |(route, below): (&'a Arc<Route>, &'a str)| Found { route, below, operation: route.api.operation(method, below) };
         let first = found(self.matching(path).next()?);
-        let spoken = self.matching(path).find(|(route, _)| route.api.is_spoken(headers)).map(found);
-        Some(spoken.filter(|spoken| spoken.operation.is_ok() || first.operation.is_err()).unwrap_or(first))
+        let spoken = self.matching(path).find(|(route, _)| route.api.is_spoken(headers, query)).map(found);
+        if let Some(spoken) = spoken
+            && (spoken.operation.is_ok() || first.operation.is_err())
+        {
+            return Some(spoken);
+        }
+        if first.operation.is_ok() {
+            return Some(first);
+        }
+        Some(self.matching(path).map(found).find(|other| other.operation.is_ok()).unwrap_or(first))
     }
 
     /// All routes, in order.

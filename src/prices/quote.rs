@@ -86,7 +86,9 @@ pub fn quote(candidates: &[&Rates], limits: &ModelLimits, bound: &Bound, route: 
     let mut fixed: u128 = 0;
     for (unit, count) in counts.iter() {
         let rate = match unit {
-            Unit::Input | Unit::CacheRead | Unit::CacheWrite | Unit::CacheWrite1h | Unit::InputVideo => dearest(unit, &[&TEXT])?,
+            Unit::Input | Unit::CacheRead | Unit::CacheWrite | Unit::CacheWrite1h => dearest(unit, &[&TEXT])?,
+            // A film has sound, and may be read as single images.
+            Unit::InputVideo => dearest(unit, &[&TEXT, &[Unit::InputAudio, Unit::CacheAudioRead, Unit::InputImage, Unit::CacheImageRead]])?,
             Unit::InputAudio | Unit::CacheAudioRead => dearest(unit, &[&TEXT, &[Unit::InputAudio, Unit::CacheAudioRead]])?,
             Unit::InputImage | Unit::CacheImageRead => dearest(unit, &[&TEXT, &[Unit::InputImage, Unit::CacheImageRead]])?,
             _ => dearest(unit, &[])?,
@@ -114,7 +116,8 @@ pub fn quote(candidates: &[&Rates], limits: &ModelLimits, bound: &Bound, route: 
 // === impl Bound ===
 
 impl Bound {
-    /// The same bound with its `windows` counted as input, which stands for all of it: no prompt is longer than the window.
+    /// The same bound with its `windows` counted as input, which stands for all of it: no prompt is longer than the window. Where there is any input of
+    /// films or sound, the window may be full of it.
     ///
     /// # Errors
     /// [`PriceError::UnknownWindow`] where the model's context window is not known and counts.
@@ -123,7 +126,8 @@ impl Bound {
             return Ok(self);
         }
         let window = context.ok_or(PriceError::UnknownWindow)?.max(self.widened_window);
-        let unit = if self.input.get(Unit::CacheWrite1h) > 0 { Unit::CacheWrite1h } else { Unit::Input };
+        let kinds = [Unit::InputVideo, Unit::InputAudio, Unit::CacheWrite1h];
+        let unit = kinds.into_iter().find(|kind| self.input.get(*kind) > 0).unwrap_or(Unit::Input);
         self.input.set(unit, self.input.get(unit).max(window.saturating_mul(self.windows)));
         Ok(self)
     }

@@ -110,8 +110,9 @@ fn output_limit(quoted: &Quoted, grant: &Grant) -> Option<OutputLimit> {
     if admitted.amount < quoted.want {
         return Some(OutputLimit { tokens: price.quote.output_limit_for(admitted.amount), clamped: true });
     }
-    // Where neither the client nor the price book knows a limit, the route's own is the one that the hold was made for: it is set.
-    let assumed = quoted.route.default_max_output.is_some() && price.bound.output_tokens.is_none() && !price.provider_limits_output() && quoted.ask.clampable();
+    // Where the client sets no limit, and nothing is known to keep one, the limit that the hold was made for is set.
+    let kept = price.provider_limits_output() || quoted.route.default_max_output.is_none();
+    let assumed = price.bound.output_tokens.is_none() && quoted.ask.clampable() && (quoted.operation.writes_limit() || !kept);
     price.quote.max_output().filter(|_| assumed).map(|tokens| OutputLimit { tokens, clamped: false })
 }
 

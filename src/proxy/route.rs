@@ -32,8 +32,8 @@ pub(super) struct Routed {
 /// Finds the routes and the operation.
 pub(super) fn route(screened: Screened, snapshot: Arc<Configuration>) -> Result<Routed, Box<Refused>> {
     let Screened { method, path, query, headers, body } = screened;
-    let Some(Found { route: chosen, below, operation }) = snapshot.routes.find(&method, &path, &headers) else {
-        return Err(Refused::new(apis::fallback(&headers), Refusal::route_not_found(format!("There is no route for {method} {path}."))));
+    let Some(Found { route: chosen, below, operation }) = snapshot.routes.find(&method, &path, query.as_deref(), &headers) else {
+        return Err(Refused::new(apis::fallback(&headers, query.as_deref()), Refusal::route_not_found(format!("There is no route for {method} {path}."))));
     };
     let api = chosen.api;
     let operation = operation.map_err(|none| Refused::new(api, Refusal::from(none)))?;

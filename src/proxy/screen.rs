@@ -20,7 +20,7 @@ pub(super) struct Screened {
 /// Checks framing, method and path.
 pub(super) fn screen(request: Request<Incoming>, peer: Peer) -> Result<Screened, Box<Refused>> {
     let (head, body) = request.into_parts();
-    let api = apis::fallback(&head.headers);
+    let api = apis::fallback(&head.headers, head.uri.query());
     let refuse = |message: &str| Refused::new(api, Refusal::invalid_request(message));
     if peer.oddly_framed() {
         return Err(refuse(

@@ -99,9 +99,9 @@ where
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
     let path = request.uri().path().to_owned();
-    let Some(found) = simulator.routes.find(request.method(), &path, request.headers()) else {
+    let Some(found) = simulator.routes.find(request.method(), &path, request.uri().query(), request.headers()) else {
         let problem = Problem::service(404, format!("There is nothing at {} here.", shown(&path)), "route_not_found");
-        return apis::problem_answer(apis::fallback(request.headers()), &problem).into_response();
+        return apis::problem_answer(apis::fallback(request.headers(), request.uri().query()), &problem).into_response();
     };
     let api = found.route.api;
     let simulated = answer(request, found, api, simulator).await.unwrap_or_else(|problem| apis::problem_answer(api, &problem));

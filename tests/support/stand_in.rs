@@ -1,4 +1,4 @@
-//! A stand-in provider that speaks OpenAI's API and Anthropic's, and keeps **its own ledger** of what it served: the oracle for every test about money.
+//! A stand-in provider that speaks OpenAI's API, Anthropic's and Google's, and keeps **its own ledger** of what it served: the oracle for every test about money.
 //!
 //! What it does with a request is a [`Script`]: from the setting shared by all requests, from the header `x-stand-in`, or from
 //! `@{...}` anywhere in the body, the later winning.
@@ -6,6 +6,7 @@
 mod answers;
 mod anthropic;
 mod body;
+mod gemini;
 mod script;
 
 use std::collections::HashMap;
@@ -94,6 +95,9 @@ fn prices(model: &str, tier: &str) -> (i64, i64, i64) {
         "text-embedding-3-small" => (20, 20, 0),
         "gpt-3.5-turbo-instruct" => (1500, 1500, 2000),
         "claude-haiku-4-5" => (1000, 100, 5000),
+        "gemini-2.5-flash" => (300, 30, 2500),
+        "gemini-3.1-flash-lite" => (250, 25, 1500),
+        "gemini-embedding-001" => (150, 150, 0),
         _ => (0, 0, 0),
     }
 }

@@ -79,7 +79,7 @@ fn headers_pass_by_the_lists() {
 #[test]
 fn errors_without_a_route_take_the_shape_that_the_headers_speak() {
     let speaks = HeaderMap::from_iter([(headers::VERSION, HeaderValue::from_static("2023-06-01"))]);
-    assert_eq!((crate::apis::fallback(&speaks).name(), crate::apis::fallback(&HeaderMap::new()).name()), ("anthropic", "openai"));
+    assert_eq!((crate::apis::fallback(&speaks, None).name(), crate::apis::fallback(&HeaderMap::new(), None).name()), ("anthropic", "openai"));
 }
 
 #[test]

@@ -62,7 +62,7 @@ struct RawRoute {
     price: Option<Spanned<toml::Value>>,
     min_output: Option<u32>,
     default_max_output: Option<u32>,
-    stream_cost_comment: Option<bool>,
+    stream_cost_comment: Option<Spanned<bool>>,
     feature: Option<Spanned<String>>,
 }
 
@@ -213,6 +213,13 @@ impl Checker<'_> {
             }
             _ => {}
         }
+        let stream_cost_comment = raw.stream_cost_comment.as_ref().is_some_and(|comment| *comment.get_ref());
+        if let (Some(api), Some(place)) = (api, &raw.stream_cost_comment)
+            && stream_cost_comment
+            && !api.takes_comments()
+        {
+            self.fail(place, format!("clients of api = \"{}\" fail on comments in streams; take stream_cost_comment away", api.name()));
+        }
         let feature = raw.feature.as_ref().map_or_else(
             || "http__request".to_owned(),
             |place| {
@@ -245,7 +252,7 @@ impl Checker<'_> {
             price,
             min_output: raw.min_output.map_or(MIN_OUTPUT, u64::from),
             default_max_output: raw.default_max_output.map(u64::from),
-            stream_cost_comment: raw.stream_cost_comment.unwrap_or(false),
+            stream_cost_comment,
             feature,
         })
     }

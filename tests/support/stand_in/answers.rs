@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::anthropic;
 use super::body::{self, BodyWriter, ChannelBody};
+use super::gemini;
 use super::script::{Script, UsageReport};
 use super::{Consumed, Entry};
 use crate::support::money::{CENT, nanos};
@@ -53,7 +54,13 @@ pub(super) fn answer(path: &str, request: &Bytes, script: &Script, entry: &Entry
     if let Some(status) = script.status {
         return error(status, &json, script, entry);
     }
-    if path.contains("/messages") {
+    let (mut target, mut speaks_gemini) = (String::new(), false);
+    entry.update(|row| (target, speaks_gemini) = (row.target.clone(), row.headers.contains_key("x-goog-api-key")));
+    if speaks_gemini && path.ends_with("/models") {
+        whole(gemini::models(), Consumed::default(), script, entry)
+    } else if speaks_gemini {
+        gemini::answer(&target, &json, script, entry)
+    } else if path.contains("/messages") {
         anthropic::answer(path, &json, script, entry)
     } else if path.ends_with("/chat/completions") {
         let wish = Wish::chat(&json, script);
@@ -323,17 +330,24 @@ fn events(wish: &Wish, script: &Script) -> Vec<Event> {
 
 /// Sends the events. What nobody takes any more is not consumed: the model stops when its reader is gone.
 pub(super) async fn send(events: Vec<Event>, script: Script, entry: Entry, writer: BodyWriter) {
+    send_framed(events, script, entry, writer, framed).await;
+}
+
+/// An event as it goes over the wire.
+fn framed(event: &Event, _place: (usize, usize), line: &str) -> Bytes {
+    let name = event.name.as_ref().map(|name| format!("event: {name}{line}")).unwrap_or_default();
+    Bytes::from(format!("{name}data: {}{line}{line}", event.text))
+}
+
+/// Likewise, each written by `frame`, which is told its place among all of them.
+pub(super) async fn send_framed(events: Vec<Event>, script: Script, entry: Entry, writer: BodyWriter, frame: fn(&Event, (usize, usize), &str) -> Bytes) {
     let line = if script.crlf { "\r\n" } else { "\n" };
     let mut waited = false;
     for (index, event) in events.iter().enumerate() {
         if script.cut == Some(index) {
-            // hyper drops what it has not flushed yet: what is in the ledger as sent should be on the wire.
-            tokio::time::sleep(FLUSH).await;
-            let _ = writer.send(Err(std::io::Error::other("cut, as the script says"))).await;
-            return;
+            return cut_off(&writer).await;
         }
-        let name = event.name.as_ref().map(|name| format!("event: {name}{line}")).unwrap_or_default();
-        let bytes = Bytes::from(format!("{name}data: {}{line}{line}", event.text));
+        let bytes = frame(event, (index, events.len()), line);
         entry.update(|row| row.consumed = event.consumed);
         entry.sends(&bytes);
         for piece in bytes.chunks(script.split.unwrap_or(bytes.len()).max(1)) {
@@ -349,7 +363,17 @@ pub(super) async fn send(events: Vec<Event>, script: Script, entry: Entry, write
             entry.gate().await;
         }
     }
+    if script.cut == Some(events.len()) {
+        return cut_off(&writer).await;
+    }
     entry.finish();
+}
+
+/// The connection breaks off.
+async fn cut_off(writer: &BodyWriter) {
+    // hyper drops what it has not flushed yet: what is in the ledger as sent should be on the wire.
+    tokio::time::sleep(FLUSH).await;
+    let _ = writer.send(Err(std::io::Error::other("cut, as the script says"))).await;
 }
 
 /// A gzip file whose one block is stored as it is: correct, and no compressor needed.

@@ -13,12 +13,16 @@ pub(crate) struct Script {
     pub(crate) prompt: Option<i64>,
     /// `cached=N`: how much of the prompt came from the cache.
     pub(crate) cached: i64,
-    /// `written=N`: input written to the cache besides, for five minutes; `hour=N`: likewise, for an hour; `searches=N`: web searches. Anthropic's
-    /// API only.
+    /// `written=N`: input written to the cache besides, for five minutes; `hour=N`: likewise, for an hour; `searches=N`: web searches.
+    /// Anthropic's API only, but for the searches.
     pub(crate) written: i64,
     pub(crate) hour: i64,
     pub(crate) searches: i64,
-    /// `fail=N`: in place of event N of a stream comes an event that tells of an error, and the end. Anthropic's API only.
+    /// `thoughts=N`: output that is thought and not said; `tool=N`: input that tools bring; `audio=N`: how much of the prompt is sound. Google's API only.
+    pub(crate) thoughts: i64,
+    pub(crate) tool: i64,
+    pub(crate) audio: i64,
+    /// `fail=N`: in place of event N of a stream comes an event that tells of an error, and the end. Not OpenAI's API.
     pub(crate) fail: Option<usize>,
     /// `greedy`: it bills all that the request allows: a token for each byte of what the model reads, every choice to its limit, every guess of
     /// the output rejected, every input written to the cache that may be.
@@ -78,6 +82,9 @@ impl Default for Script {
             written: 0,
             hour: 0,
             searches: 0,
+            thoughts: 0,
+            tool: 0,
+            audio: 0,
             fail: None,
             greedy: false,
             tier: None,
@@ -137,6 +144,9 @@ impl Script {
                 "searches" => self.searches = number().into(),
                 "greedy" => self.greedy = true,
                 "tier" => self.tier = Some(value.to_owned()),
+                "thoughts" => self.thoughts = number().into(),
+                "tool" => self.tool = number().into(),
+                "audio" => self.audio = number().into(),
                 "fail" => self.fail = Some(number() as usize),
                 "status" => self.status = Some(u16::try_from(number()).unwrap()),
                 "error-usage" => self.error_usage = true,

@@ -1,5 +1,4 @@
-//! Simulated embeddings: unit vectors drawn from a hash of the text. The same text gets the same vector, whatever stands beside it; a vector of fewer
-//! dimensions is the beginning of the longer one, made a unit vector again, as with real models that can be shortened.
+//! Simulated embeddings: unit vectors drawn from a hash of the text. The same text gets the same vector, whatever stands beside it.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -8,7 +7,7 @@ use serde_json::{Value, json};
 use crate::sandbox::fields::{self, Object};
 use crate::sandbox::problem::Problem;
 use crate::sandbox::seed::Seed;
-use crate::sandbox::{Faults, Simulated, text};
+use crate::sandbox::{Faults, Simulated, text, vector};
 
 const MAX_INPUTS: usize = 2_048;
 /// Dimensions where the model's own number is not known.
@@ -45,7 +44,7 @@ pub(in crate::apis::openai) fn answer(body: &[u8], faults: &Faults) -> Result<Si
         answer.extend_from_slice(br#"{"object":"embedding","index":"#);
         answer.extend_from_slice(index.to_string().as_bytes());
         answer.extend_from_slice(br#","embedding":"#);
-        write(&vector(&input.seed, dimensions), base64, &mut answer);
+        write(&vector::unit(&input.seed, dimensions), base64, &mut answer);
         answer.push(b'}');
     }
     answer.extend_from_slice(br#"],"model":"#);
@@ -99,17 +98,6 @@ fn inputs(map: &Object, model: &str) -> Result<Vec<Input>, Problem> {
         }
         Some(other) => Err(Problem::wrong_type("input", "a string or an array", other)),
     }
-}
-
-/// A unit vector.
-fn vector(seed: &Seed, dimensions: usize) -> Vec<f32> {
-    let mut dice = seed.dice();
-    // 53 bits make a float between -1 and 1 without rounding.
-    let drawn: Vec<f64> = (0..dimensions).map(|_| (dice.next() >> 11) as f64 / (1_u64 << 52) as f64 - 1.0).collect();
-    let length = drawn.iter().map(|number| number * number).sum::<f64>().sqrt();
-    // All zeros cannot be drawn but for a tiny vector; it keeps its length then.
-    let length = if length > 0.0 { length } else { 1.0 };
-    drawn.into_iter().map(|number| (number / length) as f32).collect()
 }
 
 fn write(vector: &[f32], base64: bool, answer: &mut Vec<u8>) {
