@@ -54,6 +54,8 @@ pub(super) enum Expect {
     Exact,
     /// Served, and charged at least that.
     AtLeast,
+    /// Refused, and the provider heard nothing; or served, and charged exactly.
+    Fair,
     /// The provider was asked and bills nothing; nothing is charged.
     Unbilled,
     /// Simulated: the provider heard nothing, and nothing is charged.

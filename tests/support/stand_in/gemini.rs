@@ -91,7 +91,8 @@ impl Wish {
     }
 
     fn consumed(&self, completion: i64, script: &Script) -> Consumed {
-        let mut consumed = Consumed::tokens(&self.model, self.prompt + script.tool, script.cached.min(self.prompt), completion * self.candidates + self.thoughts);
+        let mut consumed =
+            Consumed::tokens(&self.model, self.prompt + script.tool, script.cached.min(self.prompt), completion * self.candidates + self.thoughts);
         consumed.cost += script.audio * AUDIO;
         consumed.cost += if self.model.starts_with("gemini-2") { script.searches.min(1) * PROMPT_SEARCHED } else { script.searches * QUERY };
         consumed
