@@ -7,6 +7,7 @@
 mod support;
 
 mod anthropic;
+mod azure;
 mod catalogue;
 mod check;
 mod clamp;
@@ -23,6 +24,7 @@ mod redis_servers;
 mod redis_start;
 mod refusals;
 mod reload;
+mod responses;
 mod sandbox;
 mod smuggling;
 mod stand_in;

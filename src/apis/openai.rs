@@ -168,11 +168,12 @@ impl Operation for Metered {
     }
 
     fn simulate(&self, request: &RequestView<'_>, faults: &Faults, _models: &mut dyn Iterator<Item = &str>) -> Result<Simulated, Problem> {
+        let body = azure::body_of(request);
         match self.shape {
-            Shape::Chat => simulate::chat::answer(request.body, faults),
-            Shape::Completion => simulate::completions::answer(request.body, faults),
-            Shape::Embedding => simulate::embeddings::answer(request.body, faults),
-            Shape::Moderation => simulate::moderations::answer(request.body),
+            Shape::Chat => simulate::chat::answer(&body, faults),
+            Shape::Completion => simulate::completions::answer(&body, faults),
+            Shape::Embedding => simulate::embeddings::answer(&body, faults),
+            Shape::Moderation => simulate::moderations::answer(&body),
         }
     }
 
@@ -223,7 +224,10 @@ fn no_operation(path: &str) -> NoOperation {
     let message = match NOT_YET.iter().find(|(step, _)| *step == first) {
         Some((_, what)) => format!("'{}' is not available through this gateway yet: it does not meter {what}.", shown(path)),
         None => {
-            format!("'{}' is not an operation that this gateway knows. It has responses, chat/completions, completions, embeddings, moderations and models.", shown(path))
+            format!(
+                "'{}' is not an operation that this gateway knows. It has responses, chat/completions, completions, embeddings, moderations and models.",
+                shown(path)
+            )
         }
     };
     NoOperation { message }

@@ -119,7 +119,16 @@ mod tests {
     fn what_bears_no_seal_or_another_id_s_is_nobody_s() {
         let own = Seal::new(b"sk-provider", "default 1").unwrap();
         let seal = own.suffix("resp_a");
-        for text in ["resp_a", "", "_sg", &format!("resp_b{seal}"), &format!("resp_a{seal}{seal}"), &format!("resp_a{}", seal.to_uppercase()), &seal, "é".repeat(40).as_str()] {
+        for text in [
+            "resp_a",
+            "",
+            "_sg",
+            &format!("resp_b{seal}"),
+            &format!("resp_a{seal}{seal}"),
+            &format!("resp_a{}", seal.to_uppercase()),
+            &seal,
+            "é".repeat(40).as_str(),
+        ] {
             assert!(!own.owns(&KeptId::read(text, None)), "{text}");
         }
         assert!(own.owns(&KeptId::read(&sealed(&own, ""), None)), "which no provider gives");

@@ -204,7 +204,9 @@ pub(super) fn usable(snapshot: &Configuration, routes: &[Arc<Route>], model: &st
 
 /// What the price book has for the model: of the upstream's provider, or of those that the API looks to.
 fn price_of(snapshot: &Configuration, route: &Route, model: &str) -> Option<Arc<ModelPrice>> {
-    std::iter::once(route.upstream.provider.as_str()).chain(route.api.other_providers().iter().copied()).find_map(|provider| snapshot.prices.find(provider, model))
+    std::iter::once(route.upstream.provider.as_str())
+        .chain(route.api.other_providers().iter().copied())
+        .find_map(|provider| snapshot.prices.find(provider, model))
 }
 
 /// Marks what the token has made at the route's provider.

@@ -18,7 +18,7 @@ impl Routes {
         Self(text)
     }
 
-    /// Four upstreams, `openai`, `anthropic`, `google` and `docs`, all the stand-in, with our key; no routes yet.
+    /// Upstreams `openai`, `azure`, `anthropic`, `google` and `docs`, all the stand-in, with our key; no routes yet.
     pub(crate) fn at(provider: SocketAddr) -> Self {
         Self::with_upstream_settings(provider, "")
     }
@@ -26,7 +26,7 @@ impl Routes {
     /// Likewise, with more settings on each upstream.
     pub(crate) fn with_upstream_settings(provider: SocketAddr, settings: &str) -> Self {
         let mut text = String::new();
-        for name in ["openai", "anthropic", "google", "docs"] {
+        for name in ["openai", "azure", "anthropic", "google", "docs"] {
             write!(text, "[upstreams.{name}]\nurl = \"http://{provider}\"\nkey = \"${{OPENAI_API_KEY}}\"\n{settings}\n\n").unwrap();
         }
         Self(text)

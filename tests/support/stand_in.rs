@@ -7,6 +7,7 @@ mod answers;
 mod anthropic;
 mod body;
 mod gemini;
+mod responses;
 mod script;
 
 use std::collections::HashMap;
@@ -88,7 +89,8 @@ struct Entry {
 fn prices(model: &str, tier: &str) -> (i64, i64, i64) {
     match model {
         "gpt-4o-mini" if tier == "priority" => (250, 125, 1000),
-        "gpt-4o-mini" => (150, 75, 600),
+        // The second is a deployment of the first.
+        "gpt-4o-mini" | "prod-mini" => (150, 75, 600),
         "gpt-5-mini" if tier == "flex" => (125, 13, 1000),
         "gpt-5-mini" if tier == "priority" => (450, 45, 3600),
         "gpt-5-mini" => (250, 25, 2000),

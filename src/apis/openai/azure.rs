@@ -7,6 +7,7 @@
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use serde_json::{Map, Value};
 
 use super::{OpenAi, headers, refuse, responses, simulate};
 use crate::apis::{Api, NoOperation, Operation, Refusal, RequestView};
@@ -84,6 +85,14 @@ pub(super) fn operation_path(path: &str) -> &str {
         (None, Some(rest)) => rest,
         (None, None) => below,
     }
+}
+
+/// The body as OpenAI would get it: with the deployment of the path as its model. For simulations.
+pub(super) fn body_of(request: &RequestView<'_>) -> Bytes {
+    let parsed = deployment(request.path).and_then(|name| Some((name, serde_json::from_slice::<Map<String, Value>>(request.body).ok()?)));
+    let Some((name, mut body)) = parsed else { return request.body.clone() };
+    body.insert("model".to_owned(), Value::from(name));
+    Bytes::from(Value::Object(body).to_string())
 }
 
 /// The step `openai/` may stand in the mount (`/openai/*`) or below it (`/azure/*`).

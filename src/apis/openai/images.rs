@@ -31,7 +31,8 @@ const DEAR_TILES: ImageTokens = ImageTokens { high: 48_169, low: 2_833 };
 /// With `detail: low` unknown models may scale nothing.
 const UNKNOWN: ImageTokens = ImageTokens { high: 73_800, low: 73_800 };
 
-const TILE_MODELS: [&str; 11] = ["gpt-4o", "gpt-4.1", "gpt-4.5", "gpt-4-turbo", "gpt-4-vision", "gpt-4-1106-vision", "chatgpt-4o", "o1", "o3", "o4", "computer-use"];
+const TILE_MODELS: [&str; 11] =
+    ["gpt-4o", "gpt-4.1", "gpt-4.5", "gpt-4-turbo", "gpt-4-vision", "gpt-4-1106-vision", "chatgpt-4o", "o1", "o3", "o4", "computer-use"];
 
 /// The most that one image costs for `model`, with `detail: low` or without.
 pub(super) fn most_tokens(model: &str, low_detail: bool) -> u64 {

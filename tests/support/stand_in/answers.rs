@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use super::anthropic;
 use super::body::{self, BodyWriter, ChannelBody};
 use super::gemini;
+use super::responses;
 use super::script::{Script, UsageReport};
 use super::{Consumed, Entry};
 use crate::support::money::{CENT, nanos};
@@ -50,7 +51,12 @@ pub(super) fn answer(path: &str, request: &Bytes, script: &Script, entry: &Entry
         let response = Response::builder().status(StatusCode::TEMPORARY_REDIRECT).header("location", "http://127.0.0.1:9/elsewhere");
         return response.body(body::whole(Bytes::new())).unwrap();
     }
-    let json: Value = serde_json::from_slice(request).unwrap_or(Value::Null);
+    let mut json: Value = serde_json::from_slice(request).unwrap_or(Value::Null);
+    // Azure's form: the deployment in the path wins.
+    let deployment = path.split_once("/deployments/").and_then(|(_, rest)| rest.split('/').next());
+    if let Some(deployment) = deployment {
+        json["model"] = json!(deployment);
+    }
     if let Some(status) = script.status {
         return error(status, &json, script, entry);
     }
@@ -62,12 +68,16 @@ pub(super) fn answer(path: &str, request: &Bytes, script: &Script, entry: &Entry
         gemini::answer(&target, &json, script, entry)
     } else if path.contains("/messages") {
         anthropic::answer(path, &json, script, entry)
+    } else if path.contains("/responses") {
+        responses::answer(path, &json, script, entry)
+    } else if path.ends_with("/moderations") {
+        whole(json!({"id": "modr-1", "model": "omni-moderation-latest", "results": [{"flagged": false}]}), Consumed::default(), script, entry)
     } else if path.ends_with("/chat/completions") {
         let wish = Wish::chat(&json, script);
-        if wish.stream { stream(&wish, script, entry) } else { whole(chat(&wish, script), wish.consumed(script), script, entry) }
+        if wish.stream { stream(&wish, deployment.is_some(), script, entry) } else { whole(chat(&wish, script), wish.consumed(script), script, entry) }
     } else if path.ends_with("/completions") {
         let wish = Wish::legacy(&json, script);
-        if wish.stream { stream(&wish, script, entry) } else { whole(chat(&wish, script), wish.consumed(script), script, entry) }
+        if wish.stream { stream(&wish, false, script, entry) } else { whole(chat(&wish, script), wish.consumed(script), script, entry) }
     } else if path.ends_with("/embeddings") {
         embeddings(&json, script, entry)
     } else if path.ends_with("/models") {
@@ -268,10 +278,16 @@ fn other(script: &Script, entry: &Entry) -> Response<ChannelBody> {
     whole(json!({"result": "pages read", "cost": reported}), Consumed { cost, ..Consumed::default() }, script, entry)
 }
 
-fn stream(wish: &Wish, script: &Script, entry: &Entry) -> Response<ChannelBody> {
+/// `filtered`: the stream begins with what a filter says of the prompt, as Azure's do.
+fn stream(wish: &Wish, filtered: bool, script: &Script, entry: &Entry) -> Response<ChannelBody> {
     let (writer, body) = body::channel();
     entry.update(|row| row.would_report = Some(wish.consumed(script)));
-    tokio::spawn(send(events(wish, script), script.clone(), entry.clone(), writer));
+    let mut events = events(wish, script);
+    if filtered {
+        let first = json!({"choices": [], "created": 0, "id": "", "model": "", "object": "", "prompt_filter_results": [{"prompt_index": 0, "content_filter_results": {}}]});
+        events.insert(0, Event { name: None, text: first.to_string(), consumed: wish.consumed_after(0, script), carries_text: false });
+    }
+    tokio::spawn(send(events, script.clone(), entry.clone(), writer));
     let response = Response::builder().header("content-type", "text/event-stream; charset=utf-8").header("x-request-id", "req-stand-in");
     response.body(body).unwrap()
 }

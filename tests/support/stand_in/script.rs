@@ -22,7 +22,7 @@ pub(crate) struct Script {
     pub(crate) thoughts: i64,
     pub(crate) tool: i64,
     pub(crate) audio: i64,
-    /// `fail=N`: in place of event N of a stream comes an event that tells of an error, and the end. Not OpenAI's API.
+    /// `fail=N`: in place of event N of a stream comes an event that tells of an error, and the end. Not in chat completions.
     pub(crate) fail: Option<usize>,
     /// `greedy`: it bills all that the request allows: a token for each byte of what the model reads, every choice to its limit, every guess of
     /// the output rejected, every input written to the cache that may be.

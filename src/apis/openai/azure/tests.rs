@@ -19,7 +19,15 @@ fn every_form_of_a_path_leads_to_the_operation() {
         assert_eq!(Azure.operation(&Method::POST, path).ok().unwrap().name(), name, "{path}");
     }
     assert_eq!(Azure.operation(&Method::GET, "v1/models/gpt-4o").ok().unwrap().name(), "models.retrieve");
-    for path in ["deployments", "deployments/d", "deployments//chat/completions", "deployments/../chat/completions", "deployments/a%2fb/chat/completions", "v1/v1/responses", "files"] {
+    for path in [
+        "deployments",
+        "deployments/d",
+        "deployments//chat/completions",
+        "deployments/../chat/completions",
+        "deployments/a%2fb/chat/completions",
+        "v1/v1/responses",
+        "files",
+    ] {
         assert!(Azure.operation(&Method::POST, path).is_err(), "{path}");
     }
 }

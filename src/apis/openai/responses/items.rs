@@ -193,7 +193,10 @@ pub(super) fn time_to_live(scanner: &mut Scanner<'_>) -> Result<(), AskError> {
     if scanner.kind()? == Kind::String && scanner.string()?.raw() == b"30m" {
         return Ok(());
     }
-    Err(AskError::unsupported("prompt_cache_options", "a 'ttl' other than '30m' cannot be priced: what writing to the cache for longer costs is not known here"))
+    Err(AskError::unsupported(
+        "prompt_cache_options",
+        "a 'ttl' other than '30m' cannot be priced: what writing to the cache for longer costs is not known here",
+    ))
 }
 
 // === impl Item ===
@@ -233,7 +236,9 @@ impl Part {
             return unsupported("audio input is not available through this gateway yet: how long it plays, and so what it costs, is not known".to_owned());
         }
         if self.file_id {
-            return unsupported("files by their id are not available through this gateway: all tokens share them; send what they hold, or an address".to_owned());
+            return unsupported(
+                "files by their id are not available through this gateway: all tokens share them; send what they hold, or an address".to_owned(),
+            );
         }
         if let Some(foreign) = self.foreign {
             return unsupported(format!("'{}' in a part of 'content' is not known to this gateway, so what it costs cannot be bounded", short(&foreign)));

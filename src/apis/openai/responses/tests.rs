@@ -49,7 +49,10 @@ fn the_id_in_the_path_is_told_and_loses_its_seal() {
         let path = format!("responses/resp_1{SEAL}{below}");
         let method = if below.is_empty() { Method::GET } else { Method::POST };
         let request = view(&method, &path, None, &headers, &body);
-        assert_eq!(OpenAi.operation(&method, &path).ok().unwrap().kept_ids(&request), [KeptId { id: "resp_1".to_owned(), seal: Some(SEAL.to_owned()), param: None }]);
+        assert_eq!(
+            OpenAi.operation(&method, &path).ok().unwrap().kept_ids(&request),
+            [KeptId { id: "resp_1".to_owned(), seal: Some(SEAL.to_owned()), param: None }]
+        );
         assert_eq!(OpenAi.upstream_path("", &request, ""), expected);
     }
     let bare = view(&Method::GET, "responses/resp_1", None, &headers, &body);

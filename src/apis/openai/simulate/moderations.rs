@@ -72,7 +72,8 @@ fn result(judged: &Judged) -> Value {
         any |= flagged;
         // Millionths: far from what is flagged.
         let score = if flagged { 0.99 } else { seed.part("score", index).dice().below(1_000) as f64 / 1_000_000.0 };
-        let seen: Vec<&str> = [("text", judged.has_text), ("image", judged.has_image && sees_images)].into_iter().filter(|(_, seen)| *seen).map(|(kind, _)| kind).collect();
+        let seen: Vec<&str> =
+            [("text", judged.has_text), ("image", judged.has_image && sees_images)].into_iter().filter(|(_, seen)| *seen).map(|(kind, _)| kind).collect();
         flags.insert(name.to_owned(), json!(flagged));
         scores.insert(name.to_owned(), json!(score));
         types.insert(name.to_owned(), json!(seen));

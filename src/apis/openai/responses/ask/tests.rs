@@ -45,7 +45,8 @@ fn reads_what_is_asked_for() {
     assert_eq!((ask.bound.least_output, ask.unseen), (16, UnseenOutput::Any));
     assert_eq!(read_as(br#"{"model":"gpt-4o","input":"x"}"#, None).unwrap().unseen, UnseenOutput::UpTo(0));
     assert_eq!(read_as(br#"{"input":"x"}"#, Some("o3")).unwrap().model, "o3");
-    for param in ["temperature", "top_p", "store", "metadata", "include", "user", "truncation", "text", "parallel_tool_calls", "prompt_cache_key", "moderation"] {
+    for param in ["temperature", "top_p", "store", "metadata", "include", "user", "truncation", "text", "parallel_tool_calls", "prompt_cache_key", "moderation"]
+    {
         assert!(super::tests::ask(&json!({ param: null })).is_ok(), "{param}");
     }
 }
@@ -76,7 +77,10 @@ fn what_is_not_known_is_refused_by_name() {
     for limit in [json!(-1), json!(1.5), json!(1e3), json!("5"), json!(1_u64 << 40)] {
         refused(&json!({"max_output_tokens": limit}), "max_output_tokens");
     }
-    assert!(ask(&json!({"background": false, "reasoning": {"effort": "high", "summary": "auto", "mode": "standard"}, "prompt_cache_options": {"ttl": "30m"}})).is_ok());
+    assert!(
+        ask(&json!({"background": false, "reasoning": {"effort": "high", "summary": "auto", "mode": "standard"}, "prompt_cache_options": {"ttl": "30m"}}))
+            .is_ok()
+    );
     for text in ["", "[]", "{\"model\":\"gpt-5\",\"model\":\"gpt-5\",\"input\":\"\"}", "{\"model\":\"gpt-5\",\"input\":7}", "{\"input\":\"x\"}"] {
         assert!(read_as(text.as_bytes(), None).is_err(), "{text}");
     }
@@ -238,7 +242,17 @@ fn values() -> impl Strategy<Value = Value> {
         prop_oneof![Just("message"), Just("reasoning"), Just("item_reference"), Just("input_text"), Just("function_call"), Just(SEALED)].prop_map(Value::from),
     ];
     leaf.prop_recursive(4, 24, 4, |inner| {
-        let key = prop_oneof![Just("id"), Just("type"), Just("role"), Just("content"), Just("output"), Just("summary"), Just("encrypted_content"), Just("text"), Just("call_id")];
+        let key = prop_oneof![
+            Just("id"),
+            Just("type"),
+            Just("role"),
+            Just("content"),
+            Just("output"),
+            Just("summary"),
+            Just("encrypted_content"),
+            Just("text"),
+            Just("call_id")
+        ];
         prop_oneof![
             proptest::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
             proptest::collection::btree_map(key.prop_map(str::to_owned), inner, 0..5).prop_map(|map| Value::from(serde_json::Map::from_iter(map))),

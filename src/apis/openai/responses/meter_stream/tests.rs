@@ -203,7 +203,8 @@ fn every_end_is_an_end() {
     let measured = run(false, None, &[text(&events, "\n").as_bytes()]).measured;
     assert!(measured.complete && measured.usage.is_none() && !measured.absurd);
     // An error event and what is no JSON pass, and end nothing.
-    let stream = "event: error\ndata: {\"type\":\"error\",\"code\":\"server_error\",\"message\":\"x\",\"sequence_number\":3}\n\ndata: [DONE]\n\ndata: {oops\n\n";
+    let stream =
+        "event: error\ndata: {\"type\":\"error\",\"code\":\"server_error\",\"message\":\"x\",\"sequence_number\":3}\n\ndata: [DONE]\n\ndata: {oops\n\n";
     let run = run(false, Some(seal()), &[stream.as_bytes()]);
     assert_eq!((run.passed.as_str(), run.terminal), (stream, false));
 }
@@ -294,7 +295,10 @@ fn what_was_said_is_in_the_end() {
     assert_eq!(named(&called), ["response.function_call_arguments.done", "response.output_item.done", "response.incomplete"]);
     assert_eq!((&called[0]["arguments"], &called[1]["item"]["arguments"]), (&json!("{\"open\""), &json!("{\"open\"")));
     let thought = end(at("response.reasoning_summary_text.delta", 1));
-    assert_eq!(named(&thought), ["response.reasoning_summary_text.done", "response.reasoning_summary_part.done", "response.output_item.done", "response.incomplete"]);
+    assert_eq!(
+        named(&thought),
+        ["response.reasoning_summary_text.done", "response.reasoning_summary_part.done", "response.output_item.done", "response.incomplete"]
+    );
     assert_eq!(thought[3]["response"]["output"][0]["summary"][0]["text"], "Hm, well");
     // Not before it began, not in the middle of what has passed already, and not after its end.
     assert!(StreamMeter::of(false, None).end_at_limit(&told()).is_none());

@@ -34,7 +34,8 @@ fn the_usage_is_read_and_the_bytes_pass() {
     for cut in [0, 1, 50, body.len() - 1] {
         let (passed, measured) = run(true, None, &[&body.as_bytes()[..cut], &body.as_bytes()[cut..]]);
         assert_eq!(passed, body.as_bytes());
-        let told = Usage::default().with(Unit::Input, 5).with(Unit::CacheRead, 4).with(Unit::Output, 2).with(Unit::OutputReasoning, 1).with(Unit::WebSearches, 1);
+        let told =
+            Usage::default().with(Unit::Input, 5).with(Unit::CacheRead, 4).with(Unit::Output, 2).with(Unit::OutputReasoning, 1).with(Unit::WebSearches, 1);
         assert_eq!((measured.usage, measured.complete, measured.absurd), (Some(told), true, false));
         assert_eq!((measured.model.as_deref(), measured.service_tier.as_deref()), (Some("gpt-5.4"), Some("flex")));
     }

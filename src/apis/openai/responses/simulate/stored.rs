@@ -5,8 +5,8 @@ use serde_json::json;
 
 use super::ask::Ask;
 use super::render;
-use crate::apis::openai::responses::Action;
 use crate::apis::KeptId;
+use crate::apis::openai::responses::Action;
 use crate::sandbox::problem::Problem;
 use crate::sandbox::seed::Seed;
 use crate::sandbox::{Faults, Simulated};
@@ -35,7 +35,11 @@ pub(super) fn id(tag: &str, model: &str) -> String {
 /// Answers what is asked of the response with that id.
 pub(in crate::apis::openai::responses) fn answer(action: Action, id: &str) -> Result<Simulated, Problem> {
     let kept = KeptId::read(id, None);
-    let parts = kept.id.strip_prefix(PREFIX).and_then(|rest| rest.split_at_checked(TAG_DIGITS)).and_then(|(tag, model)| Some((unhex(tag).map(|_| tag)?, unhex(model)?)));
+    let parts = kept
+        .id
+        .strip_prefix(PREFIX)
+        .and_then(|rest| rest.split_at_checked(TAG_DIGITS))
+        .and_then(|(tag, model)| Some((unhex(tag).map(|_| tag)?, unhex(model)?)));
     let Some((tag, model)) = parts else { return Err(not_found(id)) };
     let model = String::from_utf8_lossy(&model).into_owned();
     match action {

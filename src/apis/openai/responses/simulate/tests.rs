@@ -124,7 +124,10 @@ fn a_limit_makes_it_incomplete() {
     assert_eq!((&body["output"][0]["status"], &body["completed_at"]), (&json!("incomplete"), &Value::Null));
     // Reasoning comes first, and can take all of it.
     let body = ask(json!({"max_output_tokens": 16, "reasoning": {"effort": "high"}}));
-    assert_eq!((body["output"].as_array().unwrap().len(), &body["output"][0]["type"], &body["usage"]["output_tokens_details"]["reasoning_tokens"]), (1, &json!("reasoning"), &json!(16)));
+    assert_eq!(
+        (body["output"].as_array().unwrap().len(), &body["output"][0]["type"], &body["usage"]["output_tokens_details"]["reasoning_tokens"]),
+        (1, &json!("reasoning"), &json!(16))
+    );
     assert!(bad(json!({"max_output_tokens": 5})).contains(">= 16"));
 }
 
@@ -141,8 +144,13 @@ fn reasoning_is_summed_up_where_it_is_asked_for() {
 
 #[test]
 fn a_tool_is_called_with_arguments_that_fit() {
-    for choice in [Value::Null, json!("auto"), json!("required"), json!({"type": "function", "name": "get_weather"}),
-        json!({"type": "allowed_tools", "mode": "required", "tools": [{"type": "function", "name": "get_weather"}]})] {
+    for choice in [
+        Value::Null,
+        json!("auto"),
+        json!("required"),
+        json!({"type": "function", "name": "get_weather"}),
+        json!({"type": "allowed_tools", "mode": "required", "tools": [{"type": "function", "name": "get_weather"}]}),
+    ] {
         for stream in [false, true] {
             let body = ask(json!({"tools": [weather()], "tool_choice": choice, "stream": stream}));
             let call = &body["output"][0];
@@ -246,7 +254,8 @@ fn faults_are_those_of_the_provider() {
 
 fn requests() -> impl Strategy<Value = Value> {
     let optional = |name: &'static str, value: Value| prop_oneof![2 => Just(None), 1 => Just(Some((name.to_owned(), value)))];
-    let format = json!({"format": {"type": "json_schema", "name": "x", "schema": {"type": "object", "properties": {"a": {"type": "string"}}, "required": ["a"]}}});
+    let format =
+        json!({"format": {"type": "json_schema", "name": "x", "schema": {"type": "object", "properties": {"a": {"type": "string"}}, "required": ["a"]}}});
     (
         "\\PC{0,40}",
         16..90_u64,

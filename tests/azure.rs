@@ -1,0 +1,110 @@
+//! OpenAI's API as Azure serves it: its paths, its key, and what a deployment costs.
+
+use serde_json::{Value, json};
+
+use crate::support::asks::{limited, streamed};
+use crate::support::money::nanos;
+use crate::support::routes::{Routes, UPSTREAM_KEY};
+use crate::support::{Gateway, Request, Setup, StandIn, events};
+
+const VERSION: &str = "api-version=2024-10-21";
+
+async fn gateway(provider: &StandIn) -> Gateway {
+    let routes = Routes::at(provider.address()).route("/openai/*", "azure", "azure", "deployments = { \"prod-mini\" = \"gpt-4o-mini\" }").openai("");
+    Gateway::start(Setup::new(&routes)).await
+}
+
+fn deployed(deployment: &str, body: &Value) -> Request {
+    Request::post(&format!("/openai/deployments/{deployment}/chat/completions?{VERSION}"), body)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_deployment_costs_what_its_model_does() {
+    let provider = StandIn::start().await;
+    let gateway = gateway(&provider).await;
+    let secret = gateway.tokens().with_budget("azure", "1.00").await;
+    for (number, deployment) in ["gpt-4o-mini", "prod-mini"].into_iter().enumerate() {
+        let mut nameless = limited(&format!("whole {number} @{{tokens=12 cached=3}}"), 50);
+        nameless.as_object_mut().unwrap().remove("model");
+        let answer = gateway.client().ask(deployed(deployment, &nameless).header("api-key", &secret)).await.expect(200);
+        let row = provider.row_with(&format!("whole {number} "));
+        assert_eq!(row.target, format!("/openai/deployments/{deployment}/chat/completions?{VERSION}"));
+        assert_eq!((&row.headers["api-key"], row.headers.get("authorization")), (&UPSTREAM_KEY.parse().unwrap(), None));
+        assert_eq!(nanos(answer.header("spendgate-cost").unwrap()), row.consumed.cost);
+        assert!(row.consumed.cost > 12 * 600);
+        // Whatever the body says, the path wins; and what the filter says first passes as it is.
+        let mut elsewhere = streamed(&format!("streamed {number} @{{tokens=9}}"), 50);
+        elsewhere["model"] = json!("gpt-3.5-turbo-instruct");
+        elsewhere.as_object_mut().unwrap().remove("stream_options");
+        let answer = gateway.client().ask(deployed(deployment, &elsewhere).bearer(&secret)).await.expect(200);
+        assert!(events::split(&answer.body)[0].contains("prompt_filter_results"));
+        assert!(!answer.text().contains("\"usage\""), "it was not asked for");
+        assert_eq!(gateway.tokens().settled("azure").await.spent, provider.cost());
+    }
+    assert!(provider.cost() > 0);
+    gateway.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_form_of_a_path_goes_where_it_says() {
+    let provider = StandIn::start().await;
+    let gateway = gateway(&provider).await;
+    let secret = gateway.tokens().with_budget("paths", "1.00").await;
+    let response = json!({"model": "prod-mini", "input": "x", "max_output_tokens": 20});
+    let embedding = json!({"model": "text-embedding-3-small", "input": "x"});
+    for (path, body) in [
+        (format!("/openai/responses?{VERSION}"), &response),
+        ("/openai/v1/responses".to_owned(), &response),
+        ("/openai/v1/chat/completions".to_owned(), &limited("x", 20)),
+        (format!("/openai/deployments/text-embedding-3-small/embeddings?{VERSION}"), &embedding),
+    ] {
+        gateway.client().ask(Request::post(&path, body).header("api-key", &secret)).await.expect(200);
+        assert_eq!(provider.rows().last().unwrap().target, path);
+        assert_eq!(gateway.tokens().settled("paths").await.spent, provider.cost(), "{path}");
+    }
+    let made = gateway.client().ask(Request::post("/openai/v1/responses", &response).header("api-key", &secret)).await.expect(200).json();
+    let id = made["id"].as_str().unwrap();
+    gateway.client().ask(Request::get(&format!("/openai/v1/responses/{id}")).header("api-key", &secret)).await.expect(200);
+    assert_eq!(provider.rows().last().unwrap().target, "/openai/v1/responses/resp_stand_in");
+    // The same response at another provider's route: the keys are the same here, and so is what they keep.
+    gateway.client().ask(Request::get(&format!("/v1/responses/{id}")).bearer(&secret)).await.expect(200);
+    let refusal = gateway.client().ask(deployed("nobody-knows", &limited("x", 20)).bearer(&secret)).await.refused(403, "model_not_priced");
+    assert!(refusal.text().contains("nobody-knows"));
+    for path in ["/openai/deployments/gpt-4o-mini/files", "/openai/files", "/openai/deployments/../chat/completions", "/openai/v1/batches"] {
+        gateway.client().ask(Request::post(path, &json!({})).bearer(&secret)).await.refused(404, "route_not_found");
+    }
+    gateway.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_deployment_is_decides_how_it_is_limited() {
+    let provider = StandIn::start().await;
+    let gateway = gateway(&provider).await;
+    let secret = gateway.tokens().with_budget("limit", "0.0005").await;
+    let body = json!({"messages": [{"role": "user", "content": "limit @{tokens=100000}"}]});
+    let answer = gateway.client().ask(deployed("prod-mini", &body).bearer(&secret)).await.expect(200);
+    let clamped: i64 = answer.header("spendgate-clamped").unwrap().parse().unwrap();
+    // The name that this model knows its limit by, and not the one of models that are not known.
+    assert_eq!(serde_json::from_slice::<Value>(&provider.row_with("limit").body).unwrap()["max_completion_tokens"], clamped);
+    let money = gateway.tokens().settled("limit").await;
+    assert!(money.spent == provider.cost() && money.balance >= Some(0), "{money:?}");
+    gateway.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sandbox_tokens_are_answered_without_a_provider() {
+    let provider = StandIn::start().await;
+    let gateway = gateway(&provider).await;
+    let secret = gateway.tokens().sandbox("sand").await;
+    let mut body = limited("x", 20);
+    let answer = gateway.client().ask(deployed("gpt-4o-mini", &body).header("api-key", &secret)).await.expect(200);
+    assert_eq!(answer.json()["model"], "gpt-4o-mini");
+    body["stream"] = json!(true);
+    let mut nameless = body.clone();
+    nameless.as_object_mut().unwrap().remove("model");
+    let answer = gateway.client().ask(deployed("my-own", &nameless).header("api-key", &secret)).await.expect(200);
+    assert!(events::split(&answer.body)[0].contains("\"model\":\"my-own\""), "{}", answer.text());
+    gateway.client().ask(Request::post("/openai/v1/chat/completions", &body).header("api-key", &secret)).await.expect(200);
+    assert_eq!(provider.count(), 0);
+    gateway.close().await;
+}
