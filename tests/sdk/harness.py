@@ -122,6 +122,10 @@ key = "${{OPENAI_API_KEY}}"
 url = "http://127.0.0.1:{provider}"
 key = "${{OPENAI_API_KEY}}"
 
+[upstreams.google]
+url = "http://127.0.0.1:{provider}"
+key = "${{OPENAI_API_KEY}}"
+
 [upstreams.silent]
 url = "http://{self.silence.address}"
 key = "${{OPENAI_API_KEY}}"
@@ -140,6 +144,21 @@ upstream = "openai"
 path = "/v1/*"
 api = "anthropic"
 upstream = "anthropic"
+
+[[routes]]
+path = "/v1beta/*"
+api = "gemini"
+upstream = "google"
+
+[[routes]]
+path = "/v1/*"
+api = "gemini"
+upstream = "google"
+
+[[routes]]
+path = "/upload/*"
+api = "gemini"
+upstream = "google"
 
 [[routes]]
 path = "/silent"

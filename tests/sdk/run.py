@@ -10,7 +10,7 @@ sdk = sys.argv[1] if len(sys.argv) > 1 else "openai"
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
 # LangChain is several packages: what they share tells of them.
-package = {"langchain": "langchain-core"}.get(sdk, sdk)
+package = {"gemini": "google-genai", "langchain": "langchain-core"}.get(sdk, sdk)
 print(f"{package} {importlib.metadata.version(package)}, Python {sys.version.split()[0]}", flush=True)
 suite = unittest.defaultTestLoader.loadTestsFromModule(importlib.import_module(f"test_{sdk}"))
 result = unittest.TextTestRunner(stream=sys.stdout, verbosity=2).run(suite)

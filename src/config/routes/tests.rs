@@ -66,6 +66,31 @@ fn the_builtin_routes_take_every_sdk_s_paths() {
 }
 
 #[test]
+fn what_a_client_speaks_decides_where_a_path_belongs_to_several() {
+    let routes = Routes::builtin(&Environment::of([])).unwrap();
+    let api = |method: Method, path: &'static str, query: Option<&str>, header: &'static str| {
+        let headers = HeaderMap::from_iter([(HeaderName::from_static(header), HeaderValue::from_static("x"))]);
+        let found = routes.find(&method, path, query, &headers).unwrap();
+        (found.route.api.name(), found.operation.is_ok())
+    };
+    for (query, header, name) in [
+        (None, "authorization", "openai"),
+        (None, "anthropic-version", "anthropic"),
+        (None, "x-goog-api-key", "gemini"),
+        (None, "x-goog-api-client", "gemini"),
+        (Some("pageSize=1&key=sg"), "accept", "gemini"),
+    ] {
+        assert_eq!(api(Method::GET, "/v1/models", query, header), (name, true));
+    }
+    // What only one of them has is found whatever the client says, and what one says it speaks does not hide the others.
+    assert_eq!(api(Method::POST, "/v1/models/gemini-2.5-flash:generateContent", None, "authorization"), ("gemini", true));
+    assert_eq!(api(Method::POST, "/v1beta/models/gemini-2.5-flash:generateContent", None, "authorization"), ("gemini", true));
+    assert_eq!(api(Method::POST, "/v1/chat/completions", None, "x-goog-api-key"), ("openai", true));
+    assert_eq!(api(Method::POST, "/v1/files", None, "x-goog-api-key"), ("gemini", false));
+    assert_eq!(api(Method::POST, "/upload/v1beta/files", None, "accept"), ("gemini", false));
+}
+
+#[test]
 fn an_unset_key_turns_the_upstream_off() {
     let routes = Routes::parse(GOOD, "routes.toml", &Environment::of([])).unwrap();
     let off: Vec<Option<&str>> = routes.upstreams().map(|upstream| upstream.off()).collect();
@@ -111,6 +136,7 @@ fn each_mistake_is_told_with_its_place() {
         ("https://api.openai.com", "ftp://x", "routes.toml:3:7: "),
         ("https://api.openai.com", "https://me@x", "routes.toml:3:7: "),
         ("\"/v1/*\"", "\"/v1*\"", "routes.toml:10:8: "),
+        ("api = \"openai\"", "api = \"gemini\"\nstream_cost_comment = true", "routes.toml:12:23: clients of api = \"gemini\" fail on comments"),
     ] {
         let errors = parse(&GOOD.replace(from, to)).unwrap_err();
         assert!(errors.iter().any(|error| error.contains(said)), "{to}: {errors:?}");

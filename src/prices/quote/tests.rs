@@ -225,3 +225,14 @@ fn the_least_is_a_limit_that_the_request_allows() {
     let least = |least_output, limit| quote(&[&gpt], &ModelLimits::default(), &Bound { least_output, ..ask(0, Some(limit)) }, &ROUTE).unwrap().least.nanos();
     assert_eq!((least(0, 50), least(40, 50), least(60, 50)), (160_000, 400_000, 500_000));
 }
+
+#[test]
+fn a_window_may_be_full_of_sound_or_films() {
+    let rates = rates(&[("input_mtok", "1"), ("input_audio_mtok", "7"), ("input_image_mtok", "2"), ("output_mtok", "1")]);
+    let cost = |unit| {
+        let bound = Bound { input: Usage::default().with(Unit::Input, 10).with(unit, 1), windows: 2, ..Bound::default() }.with_window(Some(1_000)).unwrap();
+        quote(&[&rates], &ModelLimits::default(), &bound, &QuoteLimits { min_output: 16, default_max_output: None, clamp: true }).unwrap().want.nanos()
+    };
+    // A film is billed as text, as images or as sound: as the dearest of them.
+    assert_eq!((cost(Unit::InputAudio), cost(Unit::InputVideo)), (2_000 * 7_000 + 10 * 1_000, 2_000 * 7_000 + 10 * 1_000));
+}
