@@ -274,6 +274,11 @@ pub trait Api: std::fmt::Debug + Send + Sync + 'static {
         true
     }
 
+    /// Whether its clients send their one secret both as `Authorization` and as `api-key`.
+    fn repeats_credential(&self) -> bool {
+        false
+    }
+
     /// Whose prices apply where the upstream's own provider has none for a model.
     fn other_providers(&self) -> &'static [&'static str] {
         &[]

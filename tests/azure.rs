@@ -68,6 +68,11 @@ async fn every_form_of_a_path_goes_where_it_says() {
     assert_eq!(provider.rows().last().unwrap().target, "/openai/v1/responses/resp_stand_in");
     // The same response at another provider's route: the keys are the same here, and so is what they keep.
     gateway.client().ask(Request::get(&format!("/v1/responses/{id}")).bearer(&secret)).await.expect(200);
+    // One secret in both places is one, as older SDKs send it; two are too many.
+    let other = gateway.tokens().with_budget("other", "1.00").await;
+    gateway.client().ask(deployed("prod-mini", &limited("x", 20)).bearer(&secret).header("api-key", &secret)).await.expect(200);
+    gateway.client().ask(deployed("prod-mini", &limited("x", 20)).bearer(&secret).header("api-key", &other)).await.refused(400, "invalid_request");
+    gateway.client().ask(Request::post("/v1/responses", &response).bearer(&secret).header("api-key", &secret)).await.refused(400, "invalid_request");
     let refusal = gateway.client().ask(deployed("nobody-knows", &limited("x", 20)).bearer(&secret)).await.refused(403, "model_not_priced");
     assert!(refusal.text().contains("nobody-knows"));
     for path in ["/openai/deployments/gpt-4o-mini/files", "/openai/files", "/openai/deployments/../chat/completions", "/openai/v1/batches"] {

@@ -34,7 +34,10 @@ pub(super) struct BadCredentials(DefaultKeyedRateLimiter<IpAddr>);
 /// Looks the secret up.
 pub(super) async fn identify(routed: Routed, ledger: &Ledger, bad: &BadCredentials, address: IpAddr) -> Result<Identified, Box<Refused>> {
     let api = routed.api;
-    let found = credentials(&routed.headers, routed.query.as_deref());
+    let mut found = credentials(&routed.headers, routed.query.as_deref());
+    if api.repeats_credential() && is_repeated(&routed.headers, &found) {
+        found.truncate(1);
+    }
     let secret = match found.as_slice() {
         [] => Err(Refusal::invalid_token()),
         [one] => known(one, ledger).await,
@@ -63,6 +66,12 @@ fn credentials<'a>(headers: &'a HeaderMap, query: Option<&'a str>) -> Vec<&'a st
     }
     found.extend(query.unwrap_or("").split('&').filter_map(|pair| pair.strip_prefix("key=")));
     found
+}
+
+/// Whether the only two credentials are the same, once in each of the places where Azure's clients put it.
+fn is_repeated(headers: &HeaderMap, found: &[&str]) -> bool {
+    let once = |name: &str| headers.get_all(name).iter().count() == 1;
+    matches!(found, [one, other] if one == other) && once(AUTHORIZATION.as_str()) && once("api-key")
 }
 
 async fn known(presented: &str, ledger: &Ledger) -> Result<(Arc<TokenFacts>, SecretHash), Refusal> {
@@ -117,6 +126,28 @@ mod tests {
         headers.append("api-key", "three".parse().unwrap());
         headers.append("x-goog-api-key", "four".parse().unwrap());
         assert_eq!(credentials(&headers, Some("a=b&key=five")), ["one", "", "two", "three", "four", "five"]);
+    }
+
+    #[test]
+    fn one_secret_in_the_two_places_of_azure_s_clients_is_one() {
+        let with = |values: &[(&'static str, &str)]| {
+            let mut headers = HeaderMap::new();
+            for (name, value) in values {
+                headers.append(*name, value.parse().unwrap());
+            }
+            is_repeated(&headers, &credentials(&headers, None))
+        };
+        assert!(with(&[("authorization", "Bearer one"), ("api-key", "one")]));
+        for values in [
+            &[("authorization", "Bearer one"), ("api-key", "two")][..],
+            &[("authorization", "Bearer one"), ("x-api-key", "one")],
+            &[("authorization", "Bearer one"), ("authorization", "Bearer one")],
+            &[("api-key", "one"), ("api-key", "one")],
+            &[("authorization", "Bearer one"), ("api-key", "one"), ("x-api-key", "one")],
+            &[("api-key", "one")],
+        ] {
+            assert!(!with(values), "{values:?}");
+        }
     }
 
     #[test]

@@ -126,6 +126,10 @@ key = "${{OPENAI_API_KEY}}"
 url = "http://127.0.0.1:{provider}"
 key = "${{OPENAI_API_KEY}}"
 
+[upstreams.azure]
+url = "http://127.0.0.1:{provider}"
+key = "${{OPENAI_API_KEY}}"
+
 [upstreams.silent]
 url = "http://{self.silence.address}"
 key = "${{OPENAI_API_KEY}}"
@@ -139,6 +143,12 @@ upstream = "anthropic"
 path = "/v1/*"
 api = "openai"
 upstream = "openai"
+
+[[routes]]
+path = "/openai/*"
+api = "azure"
+upstream = "azure"
+deployments = {{ "my-gpt4o-mini" = "gpt-4o-mini" }}
 
 [[routes]]
 path = "/v1/*"

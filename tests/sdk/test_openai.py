@@ -30,6 +30,10 @@ TOOL = {
 }
 
 
+# The same, as the Responses API wants it.
+FUNCTION = {"type": "function", "strict": True, **TOOL["function"]}
+
+
 class Weather(pydantic.BaseModel):
     city: str
     degrees: int
@@ -137,6 +141,141 @@ class Answers:
         text = "".join(chunk.choices[0].text for chunk in self.client.completions.create(model="gpt-3.5-turbo-instruct", prompt="Once upon a time", max_tokens=12, stream=True))
         self.assertEqual(text, answer.choices[0].text)
 
+    def test_responses(self):
+        answer = self.client.responses.create(model=MODEL, input="What is the weather in Paris?", instructions="Be brief.", max_output_tokens=60)
+        self.assertTrue(answer.output_text)
+        self.assertIn(answer.status, ("completed", "incomplete"))
+        self.assertEqual(answer.usage.total_tokens, answer.usage.input_tokens + answer.usage.output_tokens)
+        self.assertLessEqual(answer.usage.output_tokens, 60)
+        self.assertEqual(answer.usage.output_tokens_details.reasoning_tokens, 0)
+
+    def test_responses_pass_strict_validation(self):
+        strict = client(self.secret, _strict_response_validation=True)
+        for settings in ({}, {"tools": [FUNCTION], "tool_choice": "required"}, {"reasoning": {"effort": "low", "summary": "auto"}}):
+            answer = strict.responses.create(model=MODEL, input="What is the weather in Paris?", max_output_tokens=400, **settings)
+            self.assertTrue(answer.output)
+
+    def test_streamed_responses(self):
+        whole = self.client.responses.create(model=MODEL, input="What is the weather in Paris?", max_output_tokens=400)
+        events = list(self.client.responses.create(model=MODEL, input="What is the weather in Paris?", max_output_tokens=400, stream=True))
+        self.assertEqual((events[0].type, events[-1].type), ("response.created", "response.completed"))
+        self.assertEqual([event.sequence_number for event in events], list(range(len(events))))
+        text = "".join(event.delta for event in events if event.type == "response.output_text.delta")
+        self.assertEqual((text, events[-1].response.output_text), (whole.output_text, whole.output_text))
+        self.assertEqual({event.response.id for event in events if hasattr(event, "response")}, {whole.id})
+        self.assertEqual({event.item_id for event in events if hasattr(event, "item_id")}, {whole.output[0].id})
+
+    def test_the_response_stream_helper(self):
+        with self.client.responses.stream(model=MODEL, input="What is the weather in Paris?", text_format=Weather, max_output_tokens=400) as stream:
+            snapshot = [event.snapshot for event in stream if event.type == "response.output_text.delta"][-1]
+            final = stream.get_final_response()
+        self.assertIsInstance(final.output_parsed, Weather)
+        self.assertEqual(snapshot, final.output_text)
+
+    def test_the_response_stream_helper_at_the_limit(self):
+        with self.client.responses.stream(model=MODEL, input="What is the weather in Paris?", max_output_tokens=16) as stream:
+            last = list(stream)[-1]
+        self.assertEqual((last.type, last.response.incomplete_details.reason), ("response.incomplete", "max_output_tokens"))
+        self.assertEqual(last.response.usage.output_tokens, 16)
+
+    def test_parsed_responses(self):
+        answer = self.client.responses.parse(model=MODEL, input="What is the weather in Paris?", text_format=Weather, max_output_tokens=400)
+        self.assertIsInstance(answer.output_parsed, Weather)
+
+    def test_tools_of_responses(self):
+        history = [{"role": "user", "content": "What is the weather in Paris?"}]
+        answer = self.client.responses.create(model=MODEL, input=history, tools=[FUNCTION], tool_choice="required", max_output_tokens=200)
+        call = answer.output[0]
+        self.assertEqual((call.type, call.name), ("function_call", "get_weather"))
+        self.assertEqual(set(json.loads(call.arguments)), {"city", "days"})
+        # As agents do: what was answered goes back as it came, ids and all.
+        history += [item.model_dump(exclude_none=True) for item in answer.output]
+        history.append({"type": "function_call_output", "call_id": call.call_id, "output": "sunny"})
+        final = self.client.responses.create(model=MODEL, input=history, tools=[FUNCTION], max_output_tokens=200)
+        self.assertTrue(final.output_text)
+
+    def test_streamed_tools_of_responses(self):
+        with self.client.responses.stream(model=MODEL, input="Weather?", tools=[FUNCTION], tool_choice="required", max_output_tokens=200) as stream:
+            pieces = "".join(event.delta for event in stream if event.type == "response.function_call_arguments.delta")
+            call = stream.get_final_response().output[0]
+        self.assertEqual((call.name, call.arguments), ("get_weather", pieces))
+
+    def test_summaries_of_reasoning(self):
+        with self.client.responses.stream(model=MODEL, input="Think!", reasoning={"effort": "low", "summary": "auto"}, max_output_tokens=400) as stream:
+            summary = "".join(event.delta for event in stream if event.type == "response.reasoning_summary_text.delta")
+            final = stream.get_final_response()
+        self.assertEqual([item.type for item in final.output], ["reasoning", "message"])
+        self.assertEqual(final.output[0].summary[0].text, summary)
+        self.assertGreater(final.usage.output_tokens_details.reasoning_tokens, 0)
+
+    def test_kept_responses(self):
+        made = self.client.responses.create(model=MODEL, input="What is the weather in Paris?", max_output_tokens=400)
+        again = self.client.responses.retrieve(made.id)
+        self.assertEqual((again.id, again.model, again.output_text), (made.id, MODEL, made.output_text))
+        self.assertEqual([item.role for item in self.client.responses.input_items.list(made.id)], ["user"])
+        more = self.client.responses.create(model=MODEL, input="And tomorrow?", previous_response_id=made.id, max_output_tokens=60)
+        self.assertEqual(more.previous_response_id, made.id)
+        with self.assertRaises(openai.BadRequestError):
+            self.client.responses.cancel(made.id)
+        self.client.responses.delete(made.id)
+        for unknown in ("resp_unknown", "resp_" + "0" * 48 + "x"):
+            with self.assertRaises(openai.NotFoundError):
+                self.client.responses.retrieve(unknown)
+
+    def test_responses_that_are_refused(self):
+        with self.assertRaises(openai.BadRequestError) as raised:
+            self.client.responses.create(model=MODEL, input="x", background=True)
+        self.assertEqual((raised.exception.code, raised.exception.param), ("invalid_request", "background"))
+        self.assertIn("background", raised.exception.message)
+        with self.assertRaises(openai.BadRequestError) as raised:
+            self.client.responses.create(model=MODEL, input="x", tools=[{"type": "code_interpreter", "container": {"type": "auto"}}])
+        self.assertIn("code_interpreter", raised.exception.message)
+
+    def test_the_async_client_and_responses(self):
+        async def ask():
+            async with openai.AsyncOpenAI(base_url=f"{gateway.url}/v1", api_key=self.secret, timeout=harness.PATIENCE) as client:
+                whole = await client.responses.create(model=MODEL, input="x", max_output_tokens=60)
+                stream = await client.responses.create(model=MODEL, input="x", max_output_tokens=60, stream=True)
+                return whole.output_text, "".join([event.delta async for event in stream if event.type == "response.output_text.delta"])
+
+        whole, streamed = asyncio.run(ask())
+        self.assertTrue(whole)
+        self.assertEqual(whole, streamed)
+
+    def test_moderations(self):
+        answer = self.client.moderations.create(input=["a quiet day", "violence"])
+        self.assertEqual([result.flagged for result in answer.results], [False, True])
+        self.assertTrue(answer.results[1].categories.violence)
+        picture = [{"type": "text", "text": "x"}, {"type": "image_url", "image_url": {"url": "https://example.com/x.png"}}]
+        answer = self.client.moderations.create(model="omni-moderation-latest", input=picture)
+        self.assertEqual(answer.results[0].category_applied_input_types.violence, ["text", "image"])
+
+    def azure(self, **settings):
+        return openai.AzureOpenAI(azure_endpoint=gateway.url, api_key=self.secret, api_version="2024-10-21", timeout=harness.PATIENCE, **settings)
+
+    def test_azure(self):
+        azure = self.azure()
+        answer = azure.chat.completions.create(model="my-gpt4o-mini", messages=QUESTION, max_tokens=50)
+        self.assertTrue(answer.choices[0].message.content)
+        chunks = list(azure.chat.completions.create(model="my-gpt4o-mini", messages=QUESTION, max_tokens=50, stream=True))
+        self.assertEqual("".join(chunk.choices[0].delta.content or "" for chunk in chunks if chunk.choices), answer.choices[0].message.content)
+        self.assertEqual(len(azure.embeddings.create(model="text-embedding-3-small", input="one", dimensions=64).data[0].embedding), 64)
+        response = azure.responses.create(model="my-gpt4o-mini", input="x", max_output_tokens=50)
+        self.assertTrue(response.output_text)
+        self.assertEqual(azure.responses.retrieve(response.id).id, response.id)
+
+    def test_azure_with_a_fixed_deployment(self):
+        azure = self.azure(azure_deployment="my-gpt4o-mini")
+        answer = azure.chat.completions.create(model="whatever", messages=QUESTION, max_tokens=50)
+        self.assertTrue(answer.choices[0].message.content)
+        # What is not below the deployment goes by its own path.
+        self.assertTrue(azure.responses.create(model="my-gpt4o-mini", input="x", max_output_tokens=50).output_text)
+
+    def test_azure_s_newer_paths(self):
+        newer = openai.OpenAI(base_url=f"{gateway.url}/openai/v1/", api_key=self.secret, timeout=harness.PATIENCE)
+        self.assertTrue(newer.responses.create(model="my-gpt4o-mini", input="x", max_output_tokens=50).output_text)
+        self.assertTrue(newer.chat.completions.create(model="gpt-4o-mini", messages=QUESTION, max_tokens=5).choices)
+
     def test_models(self):
         models = [model.id for model in self.client.models.list()]
         self.assertIn(MODEL, models)
@@ -228,6 +367,34 @@ class Live(Answers, unittest.TestCase):
         token = gateway.me(secret)
         self.assertEqual(decimal.Decimal(token["spent"]) * 10**9, nanos)
         self.assertEqual((1 - decimal.Decimal(token["balance"])) * 10**9, nanos)
+
+
+    def test_the_charge_of_responses_is_their_usage(self):
+        secret = gateway.token("sdk-exact-responses", balance="1.00", active_balance=True)
+        mine = client(secret)
+        usages = []
+        for limit in (16, 30, 120):
+            usages.append(mine.responses.create(model=MODEL, input="x", max_output_tokens=limit).usage)
+            usages.append(list(mine.responses.create(model=MODEL, input="x", max_output_tokens=limit, stream=True))[-1].response.usage)
+        mine.moderations.create(input="x")
+        nanos = sum(usage.input_tokens * 150 + usage.output_tokens * 600 for usage in usages)
+        self.assertEqual(decimal.Decimal(gateway.me(secret)["spent"]) * 10**9, nanos)
+
+    def test_responses_of_another_token(self):
+        made = self.client.responses.create(model=MODEL, input="x", max_output_tokens=20)
+        other = client(gateway.token("sdk-other", balance="1.00", active_balance=True))
+        for call in (other.responses.retrieve, other.responses.delete, other.responses.cancel):
+            with self.assertRaises(openai.NotFoundError):
+                call(made.id)
+        with self.assertRaises(openai.BadRequestError) as raised:
+            other.responses.create(model=MODEL, input="x", previous_response_id=made.id)
+        self.assertEqual(raised.exception.param, "previous_response_id")
+        self.assertEqual(self.client.responses.retrieve(made.id).id, made.id)
+
+    def test_a_deployment_without_a_price(self):
+        with self.assertRaises(openai.PermissionDeniedError) as raised:
+            self.azure().chat.completions.create(model="nobody-knows-this", messages=QUESTION)
+        self.assertEqual(raised.exception.code, "model_not_priced")
 
 
 class Refusals(unittest.TestCase):

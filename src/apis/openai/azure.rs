@@ -64,6 +64,11 @@ impl Api for Azure {
         simulate::problem_body(problem)
     }
 
+    /// The official SDK did so before its second major version.
+    fn repeats_credential(&self) -> bool {
+        true
+    }
+
     /// The models are OpenAI's, and Azure's list prices are too where the book has none of Azure's own.
     fn other_providers(&self) -> &'static [&'static str] {
         &["azure", "openai"]
