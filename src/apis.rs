@@ -18,9 +18,11 @@ pub mod http;
 mod json;
 mod members;
 mod models;
+mod multipart;
 mod openai;
 mod pass_meter;
 mod read;
+mod recording;
 mod refusal;
 mod seal;
 mod splice;
@@ -98,6 +100,11 @@ pub trait Operation: Send + Sync + 'static {
     /// The ids of what is kept at the provider that the request names: see [`Seal`].
     fn kept_ids(&self, _request: &RequestView<'_>) -> Vec<KeptId> {
         Vec::new()
+    }
+
+    /// Reads the body of an error that came instead of an answer. It differs where an answer costs something without saying so.
+    fn error_meter(&self, ask: &Ask, streamed: bool) -> Box<dyn Meter> {
+        self.meter(ask, streamed)
     }
 
     /// The answer that a sandbox token gets, by the faults that change what it says; `models` are the ids that a list shows.

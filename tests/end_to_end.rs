@@ -19,6 +19,7 @@ mod failover;
 mod gemini;
 mod hangup;
 mod metrics;
+mod openai_media;
 mod outage;
 mod redis_servers;
 mod redis_start;

@@ -5,6 +5,7 @@ pub(crate) mod asks;
 pub(crate) mod client;
 pub(crate) mod events;
 pub(crate) mod fleet;
+pub(crate) mod forms;
 pub(crate) mod gateway;
 pub(crate) mod journal;
 pub(crate) mod money;

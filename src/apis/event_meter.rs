@@ -12,7 +12,7 @@ use super::sse::{EventData, EventScanner, event_data};
 use super::{Measured, Meter};
 use crate::prices::Usage;
 
-/// An event that is longer is passed on unread and metered by its bytes.
+/// An event that is longer is passed on in pieces; most readers count them by their bytes alone.
 pub(super) const MAX_EVENT: usize = 8 << 20;
 
 /// Reads the events of one API.
@@ -30,6 +30,21 @@ pub(super) trait EventReader: Send {
 
     /// Bytes passed that could not be read.
     fn unread(&mut self, bytes: u64);
+
+    /// Events that are longer come in pieces, lines and all, since they are not kept.
+    fn longest_whole(&self) -> usize {
+        MAX_EVENT
+    }
+
+    /// A piece of such an event.
+    fn piece(&mut self, bytes: &[u8]) {
+        self.unread(bytes.len() as u64);
+    }
+
+    /// It has ended: whether it was the last one. The end of its last line is still there to be kept back.
+    fn long_event_is_last(&mut self) -> bool {
+        false
+    }
 
     /// What is known so far; `done`: the last event has been seen.
     fn measured(&self, done: bool) -> Measured;
@@ -70,7 +85,7 @@ pub(super) struct EventMeter<R> {
     unpassed: Vec<Bytes>,
     /// Some of the incomplete event was passed on: it can no longer be changed.
     flowing: bool,
-    /// The incomplete event is longer than [`MAX_EVENT`].
+    /// The incomplete event is longer than [`EventReader::longest_whole`].
     oversized: bool,
     /// The event before was taken out: so is a LF that turns out to belong to its last line end.
     dropped: bool,
@@ -141,8 +156,8 @@ impl<R: EventReader> EventMeter<R> {
     /// The end has come of an event that began in an earlier chunk.
     fn finish_event(&mut self, end: Bytes, pass: &mut Vec<Bytes>) {
         let ruling = if std::mem::take(&mut self.oversized) {
-            self.reader.unread(end.len() as u64);
-            Ruling::Pass
+            self.reader.piece(&end);
+            if self.reader.long_event_is_last() { Ruling::Last } else { Ruling::Pass }
         } else {
             let mut event = std::mem::take(&mut self.partial);
             event.extend_from_slice(&end);
@@ -183,11 +198,12 @@ impl<R: EventReader> EventMeter<R> {
         if front.is_empty() {
             return;
         }
-        if self.oversized || self.partial.len() + front.len() > MAX_EVENT {
-            let unread = if self.oversized { 0 } else { self.partial.len() };
-            self.reader.unread((unread + front.len()) as u64);
+        if self.oversized || self.partial.len() + front.len() > self.reader.longest_whole() {
+            if !self.partial.is_empty() {
+                self.reader.piece(&std::mem::take(&mut self.partial));
+            }
+            self.reader.piece(&front);
             self.oversized = true;
-            self.partial = Vec::new();
         } else {
             self.partial.extend_from_slice(&front);
         }

@@ -122,6 +122,11 @@ impl<'a> Scanner<'a> {
         self.at
     }
 
+    /// The bytes there.
+    pub(crate) fn slice(&self, range: Range<usize>) -> &'a [u8] {
+        self.bytes.get(range).unwrap_or_default()
+    }
+
     /// What comes next, white space skipped.
     pub(crate) fn kind(&mut self) -> Result<Kind, JsonError> {
         self.skip_space();

@@ -20,6 +20,8 @@ pub(super) struct TopMembers {
     keeping: Option<(&'static str, Vec<u8>)>,
     /// Bytes of strings below the top members.
     nested_text: u64,
+    /// Objects directly in the top member `data`.
+    data_objects: u64,
     closed: bool,
 }
 
@@ -37,6 +39,7 @@ impl TopMembers {
             key: Vec::new(),
             keeping: None,
             nested_text: 0,
+            data_objects: 0,
             closed: false,
         }
     }
@@ -54,6 +57,11 @@ impl TopMembers {
     /// How many bytes the strings have that stand deeper than the object's own members.
     pub(super) fn nested_text(&self) -> u64 {
         self.nested_text
+    }
+
+    /// How many objects stand in the list `data` at the top.
+    pub(super) fn data_objects(&self) -> u64 {
+        self.data_objects
     }
 
     /// Reads on.
@@ -97,6 +105,7 @@ impl TopMembers {
             }
             b'{' | b'[' => {
                 self.keep(&[byte]);
+                self.data_objects += u64::from(self.depth == 2 && byte == b'{' && self.key == b"data");
                 self.depth = self.depth.saturating_add(1);
                 self.at_key |= self.depth == 1 && byte == b'{';
             }

@@ -21,13 +21,17 @@ mod ask;
 mod azure;
 mod content;
 mod fields;
+mod given;
 mod headers;
 mod images;
+mod imaging;
 mod meter_stream;
 mod meter_whole;
 mod refuse;
 mod responses;
 mod simulate;
+mod speech;
+mod transcription;
 mod usage;
 
 pub(super) use azure::Azure;
@@ -73,9 +77,9 @@ const NOT_YET: [(&str, &str); 20] = [
     ("vector_stores", "vector stores"),
     ("containers", "containers"),
     ("realtime", "the Realtime API"),
-    ("images", "image generation"),
+    ("images", "this operation on images"),
     ("videos", "video generation"),
-    ("audio", "speech and transcription"),
+    ("audio", "this operation on audio"),
     ("assistants", "assistants"),
     ("threads", "threads"),
     ("evals", "evals"),
@@ -97,6 +101,12 @@ impl Api for OpenAi {
             "completions" => (&COMPLETIONS, Method::POST),
             "embeddings" => (&EMBEDDINGS, Method::POST),
             "moderations" => (&MODERATIONS, Method::POST),
+            "images/generations" => (&imaging::GENERATIONS, Method::POST),
+            "images/edits" => (&imaging::EDITS, Method::POST),
+            "images/variations" => (&imaging::VARIATIONS, Method::POST),
+            "audio/speech" => (&speech::Speech, Method::POST),
+            "audio/transcriptions" => (&transcription::TRANSCRIPTIONS, Method::POST),
+            "audio/translations" => (&transcription::TRANSLATIONS, Method::POST),
             "models" => (&MODEL_LIST, Method::GET),
             _ if model_in_path(path).is_some() => (&MODEL, Method::GET),
             _ => return responses::operation(method, path).unwrap_or_else(|| Err(no_operation(path))),
@@ -225,7 +235,8 @@ fn no_operation(path: &str) -> NoOperation {
         Some((_, what)) => format!("'{}' is not available through this gateway yet: it does not meter {what}.", shown(path)),
         None => {
             format!(
-                "'{}' is not an operation that this gateway knows. It has responses, chat/completions, completions, embeddings, moderations and models.",
+                "'{}' is not an operation that this gateway knows. It has responses, chat/completions, completions, embeddings, moderations, \
+             images/generations, images/edits, images/variations, audio/speech, audio/transcriptions, audio/translations and models.",
                 shown(path)
             )
         }

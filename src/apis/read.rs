@@ -25,15 +25,22 @@ pub(super) fn object(body: &[u8]) -> Result<Scanner<'_>, AskError> {
 
 /// The name of a model.
 pub(super) fn model(scanner: &mut Scanner<'_>) -> Result<String, AskError> {
-    let wrong = || AskError::invalid("model", format!("'model' must be the name of a model, at most {MAX_MODEL_BYTES} bytes"));
     if scanner.kind()? != Kind::String {
-        return Err(wrong());
+        return Err(no_model());
     }
-    let name = scanner.string()?.decode().ok_or_else(wrong)?;
+    model_name(&scanner.string()?.decode().ok_or_else(no_model)?)
+}
+
+/// The same name, if a model can have it.
+pub(super) fn model_name(name: &str) -> Result<String, AskError> {
     if name.is_empty() || name.len() > MAX_MODEL_BYTES || name.chars().any(char::is_control) {
-        return Err(wrong());
+        return Err(no_model());
     }
-    Ok(name.into_owned())
+    Ok(name.to_owned())
+}
+
+fn no_model() -> AskError {
+    AskError::invalid("model", format!("'model' must be the name of a model, at most {MAX_MODEL_BYTES} bytes"))
 }
 
 /// True or false.

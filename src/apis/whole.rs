@@ -67,6 +67,16 @@ impl WholeBody {
         serde_json::from_slice(self.member(name)?).ok()
     }
 
+    /// How many objects stand in the list `data`.
+    pub(super) fn data_objects(&self) -> u64 {
+        self.members.data_objects()
+    }
+
+    /// How many bytes came.
+    pub(super) fn seen(&self) -> u64 {
+        self.seen as u64
+    }
+
     /// Bytes of strings below the top members.
     pub(super) fn nested_text(&self) -> u64 {
         self.members.nested_text()

@@ -1,6 +1,7 @@
 //! The price book: every model with a price, found by provider and name.
 
 mod entries;
+mod images;
 mod reader;
 mod rules;
 

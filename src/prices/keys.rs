@@ -23,7 +23,7 @@ const MILLIS_PER_HOUR: u128 = 3_600_000;
 ///
 /// Two pairs price one unit, and the dearer of the two counts, since the usage does not tell which one it was: `audio_hours` and `input_audio_hours`
 /// (the same wherever a list gives both), and plain and annotated documents.
-const KEYS: [(&str, Unit, u128); 22] = [
+const KEYS: [(&str, Unit, u128); 24] = [
     ("requests_kcount", Unit::Requests, THOUSAND),
     ("input_mtok", Unit::Input, MILLION),
     ("cache_read_mtok", Unit::CacheRead, MILLION),
@@ -46,6 +46,8 @@ const KEYS: [(&str, Unit, u128); 22] = [
     ("input_mchars", Unit::Characters, MILLION),
     ("input_document_kpages", Unit::Pages, THOUSAND),
     ("input_annotated_document_kpages", Unit::Pages, THOUSAND),
+    ("search_units_kcount", Unit::SearchUnits, THOUSAND),
+    ("images", Unit::Images, 1),
 ];
 
 /// A key that prices a unit.

@@ -12,6 +12,7 @@ use crate::money::Usd;
 pub struct Bound {
     /// Whatever the output limit is. `Input` stands for all text tokens: they may come back as read from or written to the cache. A request that asks for
     /// hour-long cache writes counts them as `CacheWrite1h` instead. Audio, image and video tokens may come back as text. Output classes count on top of the limit.
+    /// Images by the piece stand here too, with their kind: see [`Usage::with_images`].
     pub input: Usage,
     /// The output limit that was asked for, for each choice. None: not set by the client.
     pub output_tokens: Option<u64>,
@@ -28,6 +29,9 @@ pub struct Bound {
     pub widened_window: u64,
     /// Output limits below this make the request invalid.
     pub least_output: u64,
+    /// The same work, counted in several ways: by the piece (images, seconds of audio, characters) and in tokens. The model's prices say which of them
+    /// is billed: a class that they leave out costs nothing, as long as they have one of the others.
+    pub as_priced: bool,
 }
 
 /// What the route says about output.
@@ -70,21 +74,26 @@ pub fn quote(candidates: &[&Rates], limits: &ModelLimits, bound: &Bound, route: 
     if candidates.is_empty() {
         return Err(PriceError::NoRates);
     }
-    let input_tokens = bound.input.input_tokens();
+    let left_out = |unit: Unit| bound.as_priced && unit != Unit::Requests && candidates.iter().all(|rates| rates.dearest(unit, &bound.input).is_none());
     // The dearest of a unit and of what it may be billed as instead; the unit itself must have a price in every candidate.
     let dearest = |unit: Unit, instead: &[&[Unit]]| -> Result<u128, PriceError> {
         let mut most = 0;
         for rates in candidates {
-            let own = rates.dearest(unit, input_tokens).ok_or(PriceError::Unpriced(unit))?;
-            let others = instead.iter().copied().flatten().filter_map(|other| rates.dearest(*other, input_tokens)).max();
+            let own = rates.dearest(unit, &bound.input).ok_or(PriceError::Unpriced(unit))?;
+            let others = instead.iter().copied().flatten().filter_map(|other| rates.dearest(*other, &bound.input)).max();
             most = most.max(own).max(others.unwrap_or(0));
         }
         Ok(most)
     };
     let mut counts = bound.input.with(Unit::WebSearches, bound.input.get(Unit::WebSearches).max(bound.max_searches));
     counts.set(Unit::Requests, bound.input.get(Unit::Requests).max(1));
+    if let Some((unit, _)) = bound.input.iter().next()
+        && bound.input.iter().all(|(unit, _)| left_out(unit))
+    {
+        return Err(PriceError::Unpriced(unit));
+    }
     let mut fixed: u128 = 0;
-    for (unit, count) in counts.iter() {
+    for (unit, count) in counts.iter().filter(|(unit, _)| !left_out(*unit)) {
         let rate = match unit {
             Unit::Input | Unit::CacheRead | Unit::CacheWrite | Unit::CacheWrite1h => dearest(unit, &[&TEXT])?,
             // A film has sound, and may be read as single images.
@@ -96,7 +105,7 @@ pub fn quote(candidates: &[&Rates], limits: &ModelLimits, bound: &Bound, route: 
         fixed = fixed.saturating_add(rate.saturating_mul(u128::from(count)));
     }
     let without_output = Quote { want: round_up(fixed), least: round_up(fixed), fixed, slope: 0, max_output: None };
-    if !bound.has_output {
+    if !bound.has_output || left_out(Unit::Output) {
         return Ok(without_output);
     }
     let slope = dearest(Unit::Output, &[&OUTPUT])?.saturating_mul(u128::from(bound.choices.max(1)));

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::images::{self, ImagePrice};
 use super::keys::{ATOMS_PER_NANO, PriceKey, known_keys};
 use super::{Unit, UnitError, Usage};
 use crate::money::Usd;
@@ -38,6 +39,8 @@ pub struct Rates {
     base: [u128; UNITS],
     /// By rising threshold.
     steps: Box<[Step]>,
+    /// Images by the piece, by kind, whatever the input's length: the classes above hold no price for [`Unit::Images`].
+    images: Box<[ImagePrice]>,
 }
 
 /// Rates for a whole request once it has more input than this.
@@ -51,6 +54,7 @@ struct Step {
 #[derive(Clone, Debug, Default)]
 pub(super) struct PriceList {
     prices: [Option<Price>; UNITS],
+    images: Vec<ImagePrice>,
 }
 
 /// One price: atoms for one unit, and by rising threshold what it is for longer inputs.
@@ -66,7 +70,7 @@ impl Rates {
     /// Nothing costs anything.
     #[must_use]
     pub fn free() -> Self {
-        Self { base: [0; UNITS], steps: Box::default() }
+        Self { base: [0; UNITS], steps: Box::default(), images: Box::new([ImagePrice::of_any(0)]) }
     }
 
     /// So much for a request, whatever it consumes.
@@ -90,6 +94,7 @@ impl Rates {
             match PriceKey::from_name(key) {
                 None => errors.push(error(format!("no such price; one of {}", known_keys()))),
                 Some(price_key) => match price_key.rate(amount) {
+                    Ok(rate) if price_key.unit == Unit::Images => list.add_images([ImagePrice::of_any(rate)]),
                     Ok(rate) => list.add(price_key.unit, Price { base: rate, tiers: Vec::new() }),
                     Err(what) => errors.push(error(what.to_string())),
                 },
@@ -116,7 +121,7 @@ impl Rates {
         let rates = self.steps.iter().rev().find(|step| input_tokens > step.above_input_tokens).map_or(&self.base, |step| &step.rates);
         let mut atoms = if usage.get(Unit::Requests) == 0 { rates[Unit::Requests as usize] } else { 0 };
         for (unit, count) in usage.iter() {
-            let rate = rates[unit as usize];
+            let rate = if unit == Unit::Images { images::dearest(&self.images, usage.image_kind()).unwrap_or(UNPRICED) } else { rates[unit as usize] };
             if rate == UNPRICED {
                 return Err(PriceError::Unpriced(unit));
             }
@@ -126,8 +131,22 @@ impl Rates {
         Usd::from_nanos(nanos).map_err(|_| PriceError::TooLarge)
     }
 
-    /// The dearest that one unit can be in a request of at most that many input tokens. None where it has no price.
-    pub(super) fn dearest(&self, unit: Unit, most_input_tokens: u64) -> Option<u128> {
+    /// The same usage without the classes that have no price: see [`Bound::as_priced`](super::Bound::as_priced).
+    #[must_use]
+    pub fn priced(&self, usage: &Usage) -> Usage {
+        let mut priced = *usage;
+        for (unit, _) in usage.iter().filter(|(unit, _)| self.dearest(*unit, usage).is_none()) {
+            priced.set(unit, 0);
+        }
+        priced
+    }
+
+    /// The dearest that one unit can be in a request that consumes at most so much. None where it has no price.
+    pub(super) fn dearest(&self, unit: Unit, most: &Usage) -> Option<u128> {
+        if unit == Unit::Images {
+            return images::dearest(&self.images, most.image_kind());
+        }
+        let most_input_tokens = most.input_tokens();
         let reachable = self.steps.iter().filter(|step| most_input_tokens > step.above_input_tokens).map(|step| &step.rates);
         // What has a price has one on every step.
         std::iter::once(&self.base).chain(reachable).map(|rates| rates[unit as usize]).max().filter(|rate| *rate != UNPRICED)
@@ -146,6 +165,11 @@ impl PriceList {
         });
     }
 
+    /// Gives images of some kinds their prices.
+    pub(super) fn add_images(&mut self, prices: impl IntoIterator<Item = ImagePrice>) {
+        self.images.extend(prices);
+    }
+
     /// The price that was given for a unit.
     pub(super) fn get(&self, unit: Unit) -> Option<&Price> {
         self.prices[unit as usize].as_ref()
@@ -153,7 +177,7 @@ impl PriceList {
 
     /// True where no price was given.
     pub(super) fn is_empty(&self) -> bool {
-        self.prices.iter().all(Option::is_none)
+        self.prices.iter().all(Option::is_none) && self.images.is_empty()
     }
 
     /// What is missing for the list to make sense.
@@ -182,7 +206,7 @@ impl PriceList {
             let requests = &mut rates[Unit::Requests as usize];
             *requests = if *requests == UNPRICED { 0 } else { *requests };
         }
-        Rates { base, steps }
+        Rates { base, steps, images: self.images.as_slice().into() }
     }
 
     /// The price of a unit, or the one that stands for it. What is read from a cache is never taken for cheaper than its own kind of input unless the

@@ -1,5 +1,7 @@
 //! Usage: what the provider says was consumed, in disjoint classes.
 
+use super::ImageKind;
+
 /// A class of consumption. The classes are disjoint: a cached input token counts in `CacheRead` and not in `Input`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(usize)]
@@ -44,19 +46,24 @@ pub enum Unit {
     Characters,
     /// Pages of documents.
     Pages,
+    /// Search units of a rerank: a query with up to a hundred documents.
+    SearchUnits,
+    /// Images by the piece; see [`Usage::with_images`].
+    Images,
 }
 
-/// Counts for each [`Unit`].
+/// Counts for each [`Unit`], and which images are counted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Usage {
     counts: [u64; Unit::ALL.len()],
+    image_kind: ImageKind,
 }
 
 // === impl Unit ===
 
 impl Unit {
     /// Every class, in the order of its number.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 22] = [
         Self::Requests,
         Self::Input,
         Self::CacheRead,
@@ -77,6 +84,8 @@ impl Unit {
         Self::AudioMillis,
         Self::Characters,
         Self::Pages,
+        Self::SearchUnits,
+        Self::Images,
     ];
 
     /// Its name in the journal, in reports and as the metric label `class`.
@@ -103,6 +112,8 @@ impl Unit {
             Self::AudioMillis => "audio_millis",
             Self::Characters => "characters",
             Self::Pages => "pages",
+            Self::SearchUnits => "search_units",
+            Self::Images => "images",
         }
     }
 
@@ -132,6 +143,20 @@ impl Usage {
     pub const fn with(mut self, unit: Unit, count: u64) -> Self {
         self.set(unit, count);
         self
+    }
+
+    /// The same usage with so many images of that kind. The ledger keeps their count; their kind is for prices alone.
+    #[must_use]
+    pub const fn with_images(mut self, count: u64, kind: ImageKind) -> Self {
+        self.set(Unit::Images, count);
+        self.image_kind = kind;
+        self
+    }
+
+    /// Which images [`Unit::Images`] counts.
+    #[must_use]
+    pub const fn image_kind(&self) -> ImageKind {
+        self.image_kind
     }
 
     /// The classes that are not zero.

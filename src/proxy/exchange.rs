@@ -268,6 +268,7 @@ impl Inner {
         let price = self.bill.as_ref().map(|bill| &bill.price);
         self.meter = Some(match price {
             Some(Price::ReportedJson { pointer, .. }) => crate::apis::http::reported_cost_meter(streamed, pointer),
+            _ if self.failed => self.operation.error_meter(&self.ask, streamed),
             _ => match &self.seal {
                 Some(seal) => self.operation.meter_sealed(&self.ask, streamed, seal),
                 None => self.operation.meter(&self.ask, streamed),

@@ -97,7 +97,9 @@ fn estimate(price: &TokenPrice, measured: &Measured, admitted: Admitted) -> Char
     let input = measured.input.unwrap_or_else(|| price.bound.input.with(Unit::WebSearches, price.bound.max_searches));
     let usage = input.with(Unit::Output, output);
     let most = if admitted.budgeted { admitted.amount } else { price.quote.want };
-    match price.rates(None).and_then(|rates| rates.cost(&usage).ok()) {
+    let rates = price.rates(None);
+    let usage = rates.filter(|_| price.bound.as_priced).map_or(usage, |rates| rates.priced(&usage));
+    match rates.and_then(|rates| rates.cost(&usage).ok()) {
         // What costs nothing at the most costs nothing.
         Some(Usd::ZERO) => Charge::Cost { cost: Usd::ZERO, certainty: Certainty::Exact, usage },
         Some(cost) => Charge::Cost { cost: cost.min(most), certainty: Certainty::Estimated, usage },

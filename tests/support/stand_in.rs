@@ -7,6 +7,7 @@ mod answers;
 mod anthropic;
 mod body;
 mod gemini;
+mod media;
 mod responses;
 mod script;
 

@@ -218,6 +218,7 @@ impl Scan {
             windows,
             widened_window: if wide_window { WIDE_WINDOW } else { 0 },
             least_output: if self.thinking_budget > 0 { self.thinking_budget.saturating_add(1) } else { 0 },
+            ..Bound::default()
         };
         let limit = LimitEdit { values: vec![limit_at], insert_at, name: "max_tokens", agree_on: None };
         let edits = Edits { limit: Some(limit), fixed: self.tool_edits };

@@ -1,7 +1,7 @@
 //! Simulated answers of OpenAI's API.
 
 use bytes::Bytes;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::sandbox::Problem;
 
@@ -15,6 +15,11 @@ pub(super) mod moderations;
 pub(in crate::apis) fn problem_body(problem: &Problem) -> Bytes {
     let body = json!({"error": {"message": problem.message, "type": problem.kind, "param": problem.param, "code": problem.code}});
     Bytes::from(body.to_string())
+}
+
+/// An event whose name stands before its data too, as newer parts of the API write it.
+pub(super) fn named_event(event: &Value) -> Bytes {
+    Bytes::from(format!("event: {}\ndata: {event}\n\n", event.get("type").and_then(Value::as_str).unwrap_or_default()))
 }
 
 #[cfg(test)]

@@ -15,6 +15,12 @@ fn knows_its_operations() {
         (Method::POST, "completions", "completions"),
         (Method::POST, "embeddings", "embeddings"),
         (Method::POST, "moderations", "moderations"),
+        (Method::POST, "images/generations", "images.generations"),
+        (Method::POST, "images/edits", "images.edits"),
+        (Method::POST, "images/variations", "images.variations"),
+        (Method::POST, "audio/speech", "audio.speech"),
+        (Method::POST, "audio/transcriptions", "audio.transcriptions"),
+        (Method::POST, "audio/translations", "audio.translations"),
         (Method::GET, "models", "models.list"),
         (Method::GET, "models/gpt-4o", "models.retrieve"),
         (Method::GET, "models/ft:gpt-4o:team::id", "models.retrieve"),
@@ -38,7 +44,7 @@ fn refuses_the_rest_and_says_why() {
         ("files/f/content", "files"),
         ("batches", "batches"),
         ("realtime", "Realtime"),
-        ("images/generations", "image"),
+        ("images/other", "images"),
         ("threads/t/runs", "threads"),
     ] {
         let message = message(&Method::POST, path);

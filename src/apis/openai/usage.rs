@@ -103,7 +103,7 @@ impl Reported {
 }
 
 /// A count that may be null.
-fn optional(scanner: &mut Scanner<'_>) -> Result<Option<u64>, JsonError> {
+pub(super) fn optional(scanner: &mut Scanner<'_>) -> Result<Option<u64>, JsonError> {
     if scanner.kind()? == Kind::Null {
         return scanner.value().map(|_| None);
     }
@@ -113,7 +113,7 @@ fn optional(scanner: &mut Scanner<'_>) -> Result<Option<u64>, JsonError> {
     number.map(Some).ok_or(JsonError::Syntax { at, what: "expected a count" })
 }
 
-fn count(scanner: &mut Scanner<'_>, into: &mut u64) -> Result<(), JsonError> {
+pub(super) fn count(scanner: &mut Scanner<'_>, into: &mut u64) -> Result<(), JsonError> {
     *into = optional(scanner)?.unwrap_or_default();
     Ok(())
 }

@@ -22,7 +22,7 @@ pub(crate) const MOST_ACCOUNT_BYTES: usize = 255;
 const PROVIDER_BYTES: usize = 24;
 const MODEL_BYTES: usize = 150;
 const FEATURE_BYTES: usize = 32;
-const PRICE_VERSION_BYTES: usize = 64;
+const PRICE_VERSION_BYTES: usize = 32;
 /// Ends what was shortened.
 const CUT: &str = "…";
 

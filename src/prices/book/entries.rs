@@ -8,6 +8,7 @@ use jiff::tz::TimeZone;
 use toml::de::{DeTable, DeValue};
 
 use super::Rates;
+use super::images;
 use super::reader::{Reader, Value, kind};
 use crate::prices::Unit;
 use crate::prices::keys::{PriceKey, known_keys};
@@ -99,6 +100,7 @@ fn draft(reader: &mut Reader<'_>, table: &DeTable<'_>, span: Range<usize>) -> Op
             "when" => when(reader, value).map(|variant| draft.variant = variant),
             "time_of_day_utc" => hours(reader, value).map(|hours| draft.hours = Some(hours)),
             name => match PriceKey::from_name(name) {
+                Some(price_key) if price_key.unit == Unit::Images => images::read(reader, price_key, value).map(|prices| draft.list.add_images(prices)),
                 Some(price_key) => price(reader, price_key, value).map(|price| draft.list.add(price_key.unit, price)),
                 None => {
                     reader.error(key.span(), format!("no such price {name:?}; one of {}; or from, when, time_of_day_utc", known_keys()));
@@ -220,7 +222,8 @@ fn tier(reader: &mut Reader<'_>, key: PriceKey, value: &Value<'_>) -> Option<(u6
     Some((above?, price??))
 }
 
-fn amount(reader: &mut Reader<'_>, key: PriceKey, value: &Value<'_>) -> Option<u128> {
+/// `"2.50"`, in atoms for one unit.
+pub(super) fn amount(reader: &mut Reader<'_>, key: PriceKey, value: &Value<'_>) -> Option<u128> {
     let what = match value.get_ref() {
         DeValue::String(text) => match key.rate(text) {
             Ok(rate) => return Some(rate),

@@ -3,7 +3,8 @@ use std::sync::LazyLock;
 use jiff::Timestamp;
 
 use super::*;
-use crate::prices::{PriceError, Unit, Usage, Variant};
+use crate::money::Usd;
+use crate::prices::{ImageKind, PriceError, Unit, Usage, Variant};
 
 static BOOK: LazyLock<PriceBook> = LazyLock::new(|| PriceBook::builtin().unwrap());
 
@@ -137,6 +138,27 @@ fn a_search_costs_the_same_in_every_tier_and_hours_change_prices() {
 }
 
 #[test]
+fn images_and_searches_have_the_prices_of_their_pages() {
+    let cost = |provider: &str, model: &str, usage: Usage| {
+        let model = BOOK.find(provider, model).unwrap();
+        model.rates(now(), &Variant::Default).unwrap().cost(&usage).map(Usd::to_short_string)
+    };
+    let images = |count, size: &str, quality: Option<&str>| Usage::default().with_images(count, ImageKind::new(Some(size), quality));
+    assert_eq!(cost("openai", "dall-e-2", images(10, "256x256", None)).unwrap(), "0.16");
+    assert_eq!(cost("openai", "dall-e-2", images(1, "512x512", Some("standard"))).unwrap(), "0.018");
+    assert_eq!(cost("openai", "dall-e-2", images(1, "auto", None)).unwrap(), "0.02");
+    assert_eq!(cost("openai", "dall-e-3", images(2, "1024x1024", Some("standard"))).unwrap(), "0.08");
+    assert_eq!(cost("openai", "dall-e-3", images(1, "1024x1024", None)).unwrap(), "0.08");
+    assert_eq!(cost("openai", "dall-e-3", images(1, "1792x1024", Some("hd"))).unwrap(), "0.12");
+    assert_eq!(cost("openai", "dall-e-3", images(1, "256x256", None)), Err(PriceError::Unpriced(Unit::Images)));
+    assert_eq!(cost("openai", "gpt-4o", images(1, "1024x1024", None)), Err(PriceError::Unpriced(Unit::Images)));
+    assert_eq!(cost("cohere", "rerank-v3.5", Usage::default().with(Unit::SearchUnits, 3)).unwrap(), "0.006");
+    assert_eq!(cost("cohere", "rerank-v4.0-pro", Usage::default().with(Unit::SearchUnits, 1)).unwrap(), "0.0025");
+    assert_eq!(cost("cohere", "embed-v4.0", Usage::default().with(Unit::Input, 100).with(Unit::InputImage, 100)).unwrap(), "0.000059");
+    assert_eq!(cost("cohere", "embed-english-v3.0", Usage::default().with_images(1, ImageKind::default())).unwrap(), "0.0001");
+}
+
+#[test]
 fn the_version_is_that_of_the_text() {
     assert_eq!(PriceBook::parse("", "p").unwrap().version(), "e3b0c44298fc");
     assert_eq!(BOOK.version().len(), 12);
@@ -180,6 +202,17 @@ fn every_error_is_told_with_its_place() {
             "prices = { input_mtok = { base = \"2\", tiers = [{ above_input_tokens = 9, price = \"2\" }, { above_input_tokens = 9, price = \"3\" }] } }",
             "p.toml:4:47: tiers must be",
         ),
+        ("prices = { images = [] }", "p.toml:4:21: images must be an amount as a string, for example \"0.04\", or a list"),
+        ("prices = { images = { base = \"1\", tiers = [] } }", "p.toml:4:21: images must be an amount"),
+        ("prices = { images = 0.04 }", "p.toml:4:21: must be an amount as a string, for example \"2.50\", since"),
+        ("prices = { images = [\"0.04\"] }", "p.toml:4:22: images must be an amount"),
+        ("prices = { images = [{ size = \"1x1\" }] }", "p.toml:4:22: has no price"),
+        ("prices = { images = [{ price = \"x\" }] }", "p.toml:4:32: must be a decimal amount"),
+        ("prices = { images = [{ size = \"auto\", price = \"1\" }] }", "p.toml:4:31: must be the name of a size or a quality"),
+        ("prices = { images = [{ quality = \"\", price = \"1\" }] }", "p.toml:4:34: must be the name of a size or a quality"),
+        ("prices = { images = [{ quality = 1, price = \"1\" }] }", "p.toml:4:34: must be a string, not a bare number"),
+        ("prices = { images = [{ hue = \"red\", price = \"1\" }] }", "p.toml:4:24: a price of images has no key \"hue\"; it may have size, quality, price"),
+        ("prices = { images = [{ price = \"1\" }, { price = \"2\" }] }", "p.toml:4:39: images of this size and quality have a price above already"),
         ("", "p.toml:1:1: the model has no price"),
         ("free = false", "p.toml:4:8: free must be true"),
         ("free = true\nunpriced = \"x\"", "p.toml:1:1: a model has one of prices, free and unpriced"),

@@ -1,7 +1,9 @@
-use proptest::prelude::*;
-
 use super::*;
+use crate::prices::ImageKind;
+use crate::prices::images::{ImagePrice, ImageWord};
 use crate::prices::rates::{Price, PriceList};
+
+mod random;
 
 const ROUTE: QuoteLimits = QuoteLimits { min_output: 16, default_max_output: None, clamp: true };
 
@@ -66,6 +68,35 @@ fn the_dearest_of_what_may_be_billed_counts() {
 }
 
 #[test]
+fn images_are_quoted_by_their_kind_at_the_dearest_it_may_be() {
+    let images = |pairs: &[(&str, u128)]| {
+        let mut list = PriceList::default();
+        list.add_images(pairs.iter().map(|(size, cents)| ImagePrice { size: ImageWord::new(size), quality: None, rate: cents * 10_000_000 * ATOMS_PER_NANO }));
+        list.resolve()
+    };
+    let (usual, later) = (images(&[("256x256", 1), ("1024x1024", 3)]), images(&[("256x256", 2), ("1024x1024", 2)]));
+    let want = |candidates: &[&Rates], size| {
+        let input = Usage::default().with_images(5, ImageKind::new(size, Some("hd")));
+        quote(candidates, &ModelLimits::default(), &Bound { input, ..Bound::default() }, &ROUTE).map(|quote| nanos(&quote))
+    };
+    assert_eq!(want(&[&usual], Some("256x256")), Ok((50_000_000, 50_000_000)));
+    assert_eq!(want(&[&usual], None), Ok((150_000_000, 150_000_000)));
+    assert_eq!(want(&[&usual, &later], Some("256x256")), Ok((100_000_000, 100_000_000)));
+    assert_eq!(want(&[&usual], Some("512x512")), Err(PriceError::Unpriced(Unit::Images)));
+    assert_eq!(want(&[&usual, &rates(&[("input_mtok", "1")])], None), Err(PriceError::Unpriced(Unit::Images)));
+    // A route's own price by the piece, and no price at all.
+    assert_eq!(want(&[&rates(&[("images", "0.04")])], Some("512x512")), Ok((200_000_000, 200_000_000)));
+    assert_eq!(want(&[&Rates::free()], Some("512x512")), Ok((0, 0)));
+}
+
+#[test]
+fn search_units_are_quoted() {
+    let rerank = rates(&[("search_units_kcount", "2")]);
+    let bound = Bound { input: Usage::default().with(Unit::SearchUnits, 3), ..Bound::default() };
+    assert_eq!(quote(&[&rerank], &ModelLimits::default(), &bound, &ROUTE).map(|quote| nanos(&quote)), Ok((6_000_000, 6_000_000)));
+}
+
+#[test]
 fn every_step_that_the_input_may_reach_counts_and_no_other() {
     let mut list = PriceList::default();
     list.add(Unit::Input, Price { base: 1_000 * ATOMS_PER_NANO, tiers: vec![(100, 3_000 * ATOMS_PER_NANO), (200, 2_000 * ATOMS_PER_NANO)] });
@@ -102,110 +133,6 @@ fn more_than_can_be_counted_is_the_most_that_can() {
     assert_eq!((quoted.want, quoted.least, quoted.output_limit_for(Usd::MAX)), (Usd::MAX, Usd::MAX, 0));
 }
 
-/// A price list with up to two steps, and often without a price for this or that.
-fn any_rates() -> impl Strategy<Value = Rates> {
-    let price = || (0_u128..50, 0_u128..50, 0_u128..50).prop_map(|(base, first, second)| [base, first, second].map(|micro| micro * 9_000_000_000_000_037));
-    let units = [
-        Unit::CacheRead,
-        Unit::CacheWrite,
-        Unit::CacheWrite1h,
-        Unit::InputAudio,
-        Unit::CacheAudioRead,
-        Unit::InputImage,
-        Unit::CacheImageRead,
-        Unit::OutputReasoning,
-        Unit::OutputImage,
-    ];
-    let optional = units.map(|unit| prop::option::of(price()).prop_map(move |price| (unit, price)));
-    (price(), price(), optional.to_vec(), 1_u64..2_000, 1_u64..2_000).prop_map(|(input, output, optional, first, step)| {
-        let mut list = PriceList::default();
-        for (unit, price) in optional.into_iter().chain([(Unit::Input, Some(input)), (Unit::Output, Some(output)), (Unit::WebSearches, Some([3, 3, 3]))]) {
-            if let Some([base, second, third]) = price {
-                list.add(unit, Price { base, tiers: vec![(first, second), (first + step, third)] });
-            }
-        }
-        list.resolve()
-    })
-}
-
-/// A bound, and a usage within it: what is text may come back from the cache, pictures and sound may come back as text, and there may be less of everything.
-fn bound_and_usage() -> impl Strategy<Value = (Bound, Usage)> {
-    let counts = (0_u64..2_000, 0_u64..500, 0_u64..500, any::<bool>(), 0_u64..800, 1_u64..4, 0_u64..3);
-    (counts, prop::array::uniform16(0_u64..=1_000)).prop_map(|((text, audio, image, hour, output, choices, searches), part)| {
-        let bound_text = if hour { Unit::CacheWrite1h } else { Unit::Input };
-        let input = Usage::default().with(bound_text, text).with(Unit::InputAudio, audio).with(Unit::InputImage, image);
-        let bound = Bound { input, output_tokens: Some(output), has_output: true, choices, max_searches: searches, ..Bound::default() };
-        let mut usage = Usage::default();
-        // Spreads a count over classes, some of it over none.
-        let mut parts = part.into_iter();
-        let mut spread = |count: u64, classes: &[Unit]| {
-            let mut left = count;
-            for unit in classes {
-                let some = left * parts.next().unwrap_or(1_000) / 1_000;
-                usage.set(*unit, usage.get(*unit) + some);
-                left -= some;
-            }
-        };
-        let text_classes = [Unit::CacheWrite, Unit::CacheRead, Unit::Input, Unit::CacheWrite1h];
-        spread(text, &text_classes[..if hour { 4 } else { 3 }]);
-        spread(audio, &[Unit::CacheAudioRead, Unit::CacheWrite, Unit::InputAudio, Unit::CacheRead]);
-        spread(image, &[Unit::CacheImageRead, Unit::Input, Unit::InputImage]);
-        spread(output * choices, &[Unit::OutputReasoning, Unit::OutputImage, Unit::Output]);
-        spread(searches, &[Unit::WebSearches]);
-        (bound, usage)
-    })
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 2_000, ..ProptestConfig::default() })]
-
-    /// No usage within the bound costs more than the quote, whichever of the candidates it is billed at.
-    #[test]
-    fn a_quote_is_never_exceeded(candidates in prop::collection::vec(any_rates(), 1..3), (bound, usage) in bound_and_usage()) {
-        let candidates: Vec<&Rates> = candidates.iter().collect();
-        let quoted = quote(&candidates, &ModelLimits::default(), &bound, &ROUTE).unwrap();
-        prop_assert!(quoted.least <= quoted.want);
-        for rates in &candidates {
-            prop_assert!(rates.cost(&usage).unwrap() <= quoted.want);
-        }
-        // And with the limit lowered to what an amount buys, no more than that amount.
-        for percent in [0, 10, 50, 90, 100] {
-            let amount = Usd::from_nanos(quoted.least.nanos() + (quoted.want.nanos() - quoted.least.nanos()) * percent / 100).unwrap();
-            let limit = quoted.output_limit_for(amount);
-            let clamped = quote(&candidates, &ModelLimits::default(), &Bound { output_tokens: Some(limit), ..bound }, &ROUTE).unwrap();
-            prop_assert!(clamped.want <= amount);
-        }
-    }
-
-    /// The limit that an amount buys is the largest one, and never falls as the amount rises.
-    #[test]
-    fn what_an_amount_buys_is_tight(rates in any_rates(), (bound, _) in bound_and_usage(), amounts in prop::array::uniform8(0_i64..50_000_000)) {
-        let quoted = quote(&[&rates], &ModelLimits::default(), &bound, &ROUTE).unwrap();
-        let most = quoted.max_output().unwrap();
-        let mut amounts = amounts.map(|nanos| nanos % (quoted.want.nanos() + 2));
-        amounts.sort_unstable();
-        let mut last = 0;
-        for amount in amounts.map(|nanos| Usd::from_nanos(nanos).unwrap()) {
-            let limit = quoted.output_limit_for(amount);
-            prop_assert!(limit <= most && limit >= last);
-            prop_assert!(limit == 0 || quoted.cost_at(limit) <= amount);
-            prop_assert!(limit == most || quoted.cost_at(limit + 1) > amount);
-            last = limit;
-        }
-        prop_assert_eq!(quoted.output_limit_for(quoted.want), most);
-        prop_assert!(quoted.output_limit_for(quoted.least) >= most.min(16));
-    }
-
-    /// Exactly at each limit's cost, that limit is bought.
-    #[test]
-    fn a_limit_is_bought_at_its_cost(rates in any_rates(), (bound, _) in bound_and_usage(), limit in 0_u64..900) {
-        let quoted = quote(&[&rates], &ModelLimits::default(), &bound, &ROUTE).unwrap();
-        let limit = limit.min(quoted.max_output().unwrap());
-        prop_assert!(quoted.output_limit_for(quoted.cost_at(limit)) >= limit);
-        prop_assert_eq!(quoted.cost_at(quoted.output_limit_for(quoted.cost_at(limit))), quoted.cost_at(limit));
-    }
-}
-
 #[test]
 fn a_window_stands_for_all_input() {
     let seen = |windows, widened_window, unit, count, context| {
@@ -235,4 +162,29 @@ fn a_window_may_be_full_of_sound_or_films() {
     };
     // A film is billed as text, as images or as sound: as the dearest of them.
     assert_eq!((cost(Unit::InputAudio), cost(Unit::InputVideo)), (2_000 * 7_000 + 10 * 1_000, 2_000 * 7_000 + 10 * 1_000));
+}
+
+#[test]
+fn what_is_counted_in_several_ways_costs_what_the_model_has_a_price_for() {
+    let input = Usage::default().with(Unit::AudioMillis, 60_000).with(Unit::InputAudio, 1_000).with(Unit::Input, 10);
+    let bound = Bound { input, output_tokens: Some(100), has_output: true, choices: 1, as_priced: true, ..Bound::default() };
+    let hours = rates(&[("audio_hours", "0.36")]);
+    let tokens = rates(&[("input_mtok", "2"), ("input_audio_mtok", "6"), ("output_mtok", "10")]);
+    let both = rates(&[("input_mtok", "2"), ("output_mtok", "10"), ("audio_hours", "0.36")]);
+    let get = |candidates: &[&Rates], bound: Bound| {
+        quote(candidates, &ModelLimits::default(), &bound, &QuoteLimits { clamp: false, ..ROUTE }).map(|quote| nanos(&quote))
+    };
+    assert_eq!(get(&[&hours], bound), Ok((6_000_000, 6_000_000)));
+    assert_eq!(get(&[&tokens], bound), Ok((6_000_000 + 20_000 + 1_000_000, 6_000_000 + 20_000 + 1_000_000)));
+    assert_eq!(get(&[&both], bound), Ok((6_000_000 + 2_020_000 + 1_000_000, 6_000_000 + 2_020_000 + 1_000_000)));
+    assert_eq!(get(&[&Rates::free()], bound), Ok((0, 0)));
+    // Where it may be billed in either way, each must have a price.
+    assert_eq!(get(&[&hours, &tokens], bound), Err(PriceError::Unpriced(Unit::Input)));
+    // None of it has one.
+    let images = rates(&[("images", "0.04")]);
+    assert_eq!(get(&[&images], bound), Err(PriceError::Unpriced(Unit::Input)));
+    // Without that, each class needs a price of its own.
+    assert_eq!(get(&[&hours], Bound { as_priced: false, ..bound }), Err(PriceError::Unpriced(Unit::Input)));
+    assert_eq!(hours.priced(&input), Usage::default().with(Unit::AudioMillis, 60_000));
+    assert_eq!(tokens.priced(&input), input.with(Unit::AudioMillis, 0));
 }

@@ -7,6 +7,7 @@ use hyper::{Response, StatusCode};
 use serde_json::{Value, json};
 
 use super::anthropic;
+use super::media;
 use super::body::{self, BodyWriter, ChannelBody};
 use super::gemini;
 use super::responses;
@@ -66,6 +67,8 @@ pub(super) fn answer(path: &str, request: &Bytes, script: &Script, entry: &Entry
         whole(gemini::models(), Consumed::default(), script, entry)
     } else if speaks_gemini {
         gemini::answer(&target, &json, script, entry)
+    } else if path.contains("/images/") || path.contains("/audio/") {
+        media::answer(path, request, script, entry)
     } else if path.contains("/messages") {
         anthropic::answer(path, &json, script, entry)
     } else if path.contains("/responses") {

@@ -1,0 +1,150 @@
+//! Reads answers that are images: megabytes of them pass, and what they cost stands behind.
+
+use bytes::Bytes;
+
+use super::tokens::bills_tokens;
+use super::usage;
+use crate::apis::event_meter::{EventMeter, EventReader, Verdict};
+use crate::apis::members::TopMembers;
+use crate::apis::whole::WholeBody;
+use crate::apis::{Ask, Measured, Meter};
+use crate::prices::{ImageKind, Usage};
+
+/// An event with a whole image in it is far longer: it passes in pieces.
+const LONGEST_WHOLE: usize = 64 << 10;
+
+/// Meters an answer that is one JSON object.
+pub(super) struct WholeImages {
+    body: WholeBody,
+    /// Which images, where they are billed by the piece and the answer says nothing of its cost.
+    by_piece: Option<ImageKind>,
+}
+
+/// Meters a stream of images that become clearer.
+pub(super) type StreamMeter = EventMeter<Reader>;
+
+/// Reads its events.
+pub(super) struct Reader {
+    /// The event that is coming in pieces.
+    long: Option<TopMembers>,
+    usage: Option<Usage>,
+    absurd: bool,
+}
+
+/// What an event says.
+enum Said {
+    /// The image is there: nothing comes after it.
+    Completed,
+    Other,
+}
+
+// === impl WholeImages ===
+
+impl WholeImages {
+    pub(super) fn new(ask: &Ask) -> Self {
+        let by_piece = (!bills_tokens(&ask.model)).then(|| ask.bound.input.image_kind());
+        Self { body: WholeBody::new(&["usage", "svg_usage"]), by_piece }
+    }
+}
+
+impl Meter for WholeImages {
+    fn chunk(&mut self, chunk: Bytes, pass: &mut Vec<Bytes>) {
+        self.body.chunk(chunk, pass);
+    }
+
+    fn end(&mut self, _pass: &mut Vec<Bytes>) {
+        self.body.end();
+    }
+
+    fn terminal(&self) -> bool {
+        self.body.ended()
+    }
+
+    fn take_held(&mut self) -> Vec<Bytes> {
+        self.body.take_held()
+    }
+
+    fn measured(&self) -> Measured {
+        let reported = self.body.member("usage");
+        let told = reported.and_then(usage::read);
+        // Another model's work, which nobody asked for and nothing here prices.
+        let foreign = self.body.member("svg_usage").is_some();
+        let pieces = self.by_piece.filter(|_| reported.is_none() && self.body.data_objects() > 0);
+        Measured {
+            usage: told.or_else(|| pieces.map(|kind| Usage::default().with_images(self.body.data_objects(), kind))),
+            absurd: foreign || reported.is_some() && told.is_none(),
+            complete: self.body.complete(),
+            ..Measured::default()
+        }
+    }
+}
+
+// === impl StreamMeter ===
+
+impl StreamMeter {
+    pub(super) fn images() -> Self {
+        Self::new(Reader { long: None, usage: None, absurd: false })
+    }
+}
+
+// === impl Reader ===
+
+impl Reader {
+    fn members() -> TopMembers {
+        TopMembers::new(&["type", "usage", "svg_usage"])
+    }
+
+    fn read(&mut self, members: &TopMembers) -> Said {
+        let kind = members.get("type").unwrap_or_default();
+        if !matches!(kind, br#""image_generation.completed""# | br#""image_edit.completed""#) {
+            return Said::Other;
+        }
+        let reported = members.get("usage").filter(|raw| *raw != b"null");
+        self.usage = reported.and_then(usage::read);
+        self.absurd = reported.is_some() && self.usage.is_none() || members.get("svg_usage").is_some_and(|raw| raw != b"null");
+        Said::Completed
+    }
+}
+
+impl EventReader for Reader {
+    fn longest_last(&self) -> usize {
+        LONGEST_WHOLE
+    }
+
+    fn event(&mut self, data: &[u8]) -> Verdict {
+        let mut members = Self::members();
+        members.feed(data);
+        match self.read(&members) {
+            Said::Completed => Verdict::Last,
+            Said::Other => Verdict::Pass,
+        }
+    }
+
+    fn unread(&mut self, _bytes: u64) {}
+
+    fn longest_whole(&self) -> usize {
+        LONGEST_WHOLE
+    }
+
+    fn piece(&mut self, bytes: &[u8]) {
+        // What stands before the data holds no brace.
+        self.long.get_or_insert_with(Self::members).feed(bytes);
+    }
+
+    fn long_event_is_last(&mut self) -> bool {
+        let Some(members) = self.long.take() else { return false };
+        matches!(self.read(&members), Said::Completed)
+    }
+
+    fn measured(&self, done: bool) -> Measured {
+        Measured { usage: self.usage, absurd: self.absurd, complete: done, ..Measured::default() }
+    }
+
+    fn served_output(&self) -> u64 {
+        0
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used)]
+mod tests;

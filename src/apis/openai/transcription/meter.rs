@@ -1,0 +1,126 @@
+//! Reads answers that are transcripts: JSON, plain text, or events.
+
+use bytes::Bytes;
+
+use super::ask::{bills_tokens, least_seconds};
+use super::usage;
+use crate::apis::event_meter::{EventMeter, EventReader, Verdict};
+use crate::apis::members::TopMembers;
+use crate::apis::whole::WholeBody;
+use crate::apis::{Ask, Measured, Meter};
+use crate::prices::Usage;
+
+/// An incomplete event that is longer is still kept: the last one has the whole text in it.
+const MAY_BE_LAST: usize = 1 << 20;
+
+/// Meters an answer in one piece.
+pub(super) struct WholeTranscript {
+    body: WholeBody,
+    /// It is JSON. In plain text nothing is looked for: whoever speaks could have a usage written into it.
+    is_json: bool,
+    /// Billed by the token: seconds do not tell the cost then.
+    tokens: bool,
+    least_seconds: u64,
+}
+
+/// Meters a stream.
+pub(super) type StreamMeter = EventMeter<Reader>;
+
+/// Reads its events.
+pub(super) struct Reader {
+    least_seconds: u64,
+    usage: Option<Usage>,
+    absurd: bool,
+    served_output: u64,
+}
+
+// === impl WholeTranscript ===
+
+impl WholeTranscript {
+    pub(super) fn new(ask: &Ask) -> Self {
+        Self {
+            body: WholeBody::new(&["usage", "duration"]),
+            is_json: ask.asked_usage,
+            tokens: bills_tokens(&ask.model),
+            least_seconds: least_seconds(&ask.model),
+        }
+    }
+}
+
+impl Meter for WholeTranscript {
+    fn chunk(&mut self, chunk: Bytes, pass: &mut Vec<Bytes>) {
+        self.body.chunk(chunk, pass);
+    }
+
+    fn end(&mut self, _pass: &mut Vec<Bytes>) {
+        self.body.end();
+    }
+
+    fn terminal(&self) -> bool {
+        self.body.ended()
+    }
+
+    fn take_held(&mut self) -> Vec<Bytes> {
+        self.body.take_held()
+    }
+
+    fn measured(&self) -> Measured {
+        let member = |name| self.body.member(name).filter(|_| self.is_json);
+        let reported = member("usage");
+        let duration = member("duration").filter(|_| reported.is_none() && !self.tokens);
+        let told = reported.map_or_else(|| duration.map(|raw| usage::duration(raw, self.least_seconds)), |raw| Some(usage::read(raw, self.least_seconds)));
+        Measured {
+            absurd: told == Some(None),
+            usage: told.flatten(),
+            complete: if self.is_json { self.body.complete() } else { self.body.ended() },
+            // A token is at least a byte.
+            served_output: self.body.seen(),
+            ..Measured::default()
+        }
+    }
+}
+
+// === impl StreamMeter ===
+
+impl StreamMeter {
+    pub(super) fn transcript(ask: &Ask) -> Self {
+        Self::new(Reader { least_seconds: least_seconds(&ask.model), usage: None, absurd: false, served_output: 0 })
+    }
+}
+
+impl EventReader for Reader {
+    fn longest_last(&self) -> usize {
+        MAY_BE_LAST
+    }
+
+    fn event(&mut self, data: &[u8]) -> Verdict {
+        let mut members = TopMembers::new(&["type", "delta", "usage"]);
+        members.feed(data);
+        if members.get("type") != Some(br#""transcript.text.done""#) {
+            // Segments repeat what deltas said: nothing is lost by counting them, too.
+            self.unread(members.get("delta").map_or(data.len(), |delta| delta.len().saturating_sub(1)) as u64);
+            return Verdict::Pass;
+        }
+        if let Some(raw) = members.get("usage").filter(|raw| *raw != b"null") {
+            self.usage = usage::read(raw, self.least_seconds);
+            self.absurd = self.usage.is_none();
+        }
+        Verdict::Last
+    }
+
+    fn unread(&mut self, bytes: u64) {
+        self.served_output = self.served_output.saturating_add(bytes);
+    }
+
+    fn measured(&self, done: bool) -> Measured {
+        Measured { usage: self.usage, absurd: self.absurd, complete: done, served_output: self.served_output, ..Measured::default() }
+    }
+
+    fn served_output(&self) -> u64 {
+        self.served_output
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used)]
+mod tests;
