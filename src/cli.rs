@@ -5,6 +5,7 @@
 pub mod audit;
 mod check;
 pub mod client;
+pub mod prices;
 mod serve;
 mod simulate;
 pub mod time;
@@ -44,6 +45,8 @@ pub enum Command {
     Token(token::TokenArgs),
     /// Show who spent what
     Usage(usage::UsageArgs),
+    /// Look into price books, and take prices from public lists
+    Prices(prices::PricesArgs),
     /// Recompute every balance from the journal; exits with 1 where one differs
     Audit(audit::AuditArgs),
     /// Write the whole ledger to a file, to move it to another store
@@ -77,6 +80,7 @@ pub fn main() -> ExitCode {
         Command::Simulate(args) => simulate::run(&args),
         Command::Token(args) => ask(args.run()),
         Command::Usage(args) => ask(args.run()),
+        Command::Prices(args) => args.run().and_then(|output| Ok(output.print()?)),
         Command::Audit(args) => args.run().and_then(|output| Ok(output.print()?)),
         Command::Export(args) => args.run().and_then(|output| Ok(output.print()?)),
         Command::Import(args) => args.run().and_then(|output| Ok(output.print()?)),

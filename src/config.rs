@@ -9,5 +9,6 @@ mod settings;
 pub use environment::Environment;
 pub use quantity::{parse_bytes, parse_duration};
 pub use reload::{ConfigFiles, Configuration, Live, Reloaded};
+pub(crate) use routes::glob;
 pub use routes::{Found, OnDisconnect, OnUncertain, Route, RoutePath, RoutePrice, Routes, Upstream, UpstreamKey};
 pub use settings::{LogFormat, Settings, SettingsArgs};

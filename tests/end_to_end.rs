@@ -21,6 +21,7 @@ mod hangup;
 mod metrics;
 mod openai_media;
 mod outage;
+mod prices;
 mod redis_servers;
 mod redis_start;
 mod refusals;

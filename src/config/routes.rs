@@ -275,7 +275,7 @@ impl std::fmt::Debug for UpstreamKey {
 }
 
 /// Whether `text` fits a pattern in which each `*` stands for any characters.
-fn glob(pattern: &str, text: &str) -> bool {
+pub(crate) fn glob(pattern: &str, text: &str) -> bool {
     let Some((head, tail)) = pattern.split_once('*') else { return pattern == text };
     let Some(mut rest) = text.strip_prefix(head) else { return false };
     let mut pieces = tail.split('*').peekable();

@@ -1,21 +1,16 @@
 //! The price book: every model with a price, found by provider and name.
 
-mod entries;
-mod images;
-mod reader;
-mod rules;
-
 use std::collections::HashMap;
 use std::fmt::Write;
 use std::ops::Range;
 use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
-use toml::de::{DeTable, DeValue};
 
-use self::reader::{Reader, Value};
+use super::ModelPrice;
+use super::file::{self, FileModel, Reader, Worth};
 use super::names::{Names, Rule};
-use super::{ModelLimits, ModelPrice, Rates};
+use super::terms;
 use crate::diagnostic::Diagnostic;
 
 /// Prices of models, by provider and name.
@@ -37,6 +32,8 @@ struct Provider {
 #[derive(Debug)]
 struct Listed {
     id: Box<str>,
+    /// Its number in the file, over all providers.
+    number: usize,
     /// None where the file says that it is unpriced: the name is known, and refused.
     price: Option<Arc<ModelPrice>>,
     /// Where its table begins in the file.
@@ -51,22 +48,19 @@ impl PriceBook {
     /// # Errors
     /// Everything that is wrong with it, by place.
     pub fn parse(text: &str, file: &str) -> Result<Self, Vec<Diagnostic>> {
-        let (document, errors) = DeTable::parse_recoverable(text);
-        if !errors.is_empty() {
-            return Err(errors.iter().map(|error| Diagnostic::from_toml(file, text, error)).collect());
-        }
-        let mut reader = Reader::new(file, text);
-        let root = document.get_ref();
-        reader.known_keys(root, "the price book", &["models"]);
+        Self::read(text, file).map(|(book, _)| book)
+    }
+
+    /// The same, with the models as the file says them.
+    pub(crate) fn read(text: &str, file: &str) -> Result<(Self, Vec<FileModel>), Vec<Diagnostic>> {
+        let (mut reader, models) = file::read(text, file)?;
         let mut book = Self { version: version_of(text), providers: HashMap::new(), models_count: 0 };
-        match root.get("models").map(|models| (models.get_ref(), models.span())) {
-            Some((DeValue::Array(models), _)) => models.iter().for_each(|model| book.add(&mut reader, model)),
-            Some((_, span)) => reader.error(span, "models must be a list of tables, each under [[models]]"),
-            None => {}
+        for (number, model) in models.iter().enumerate() {
+            book.add(&mut reader, number, model);
         }
         book.refuse_names_out_of_reach(&mut reader);
         reader.finish()?;
-        Ok(book)
+        Ok((book, models))
     }
 
     /// The text of the price book that is built into the binary.
@@ -110,37 +104,34 @@ impl PriceBook {
         self.models_count
     }
 
-    /// Reads one `[[models]]` table.
-    fn add(&mut self, reader: &mut Reader<'_>, model: &Value<'_>) {
-        const KEYS: [&str; 9] = ["provider", "id", "match", "context", "max_input", "max_output", "prices", "free", "unpriced"];
-        let span = model.span();
-        let DeValue::Table(table) = model.get_ref() else {
-            return reader.error(span, "a model is a table, under [[models]]");
-        };
-        reader.known_keys(table, "a model", &KEYS);
-        let provider = reader.required_name(table, "provider", &span);
-        let id = reader.required_name(table, "id", &span);
-        let limits = ModelLimits {
-            context: reader.positive_integer(table, "context"),
-            input: reader.positive_integer(table, "max_input"),
-            output: reader.positive_integer(table, "max_output"),
-        };
-        let entries = entries::read(reader, table, &span);
-        let rules = table.get("match").map(|value| rules::read(reader, value)).unwrap_or_default();
-        let (Some((provider, _)), Some((id, id_span))) = (provider, id) else { return };
-        let (provider_name, provider) = match self.providers.get_key_value(provider) {
-            Some((name, _)) => (Arc::clone(name), self.providers.get_mut(provider)),
+    /// The number in the file of the model that this provider knows by this name, with or without a price.
+    pub(crate) fn number_of(&self, provider: &str, model: &str) -> Option<usize> {
+        let provider = self.providers.get(provider)?;
+        provider.models.get(provider.names.find(model)?).map(|listed| listed.number)
+    }
+
+    /// Adds one model of the file.
+    fn add(&mut self, reader: &mut Reader<'_>, number: usize, model: &FileModel) {
+        let (provider_name, provider) = match self.providers.get_key_value(&*model.provider) {
+            Some((name, _)) => (Arc::clone(name), self.providers.get_mut(&*model.provider)),
             None => {
-                let name: Arc<str> = provider.into();
+                let name: Arc<str> = model.provider.as_str().into();
                 self.providers.insert(Arc::clone(&name), Provider::default());
-                (name, self.providers.get_mut(provider))
+                (name, self.providers.get_mut(&*model.provider))
             }
         };
         let Some(provider) = provider else { return };
-        // A model with an error of its own is listed all the same, so that its names are checked too.
-        let price = entries.map(|entries| Arc::new(ModelPrice { provider: provider_name, id: id.into(), limits, entries: entries.into_boxed_slice() }));
+        let entries = match &model.worth {
+            Worth::Terms(list) => Some(terms::resolve(list)),
+            Worth::Free => Some(vec![terms::free()]),
+            Worth::Unpriced(_) | Worth::Wrong => None,
+        };
+        let id: Box<str> = model.id.as_str().into();
+        let price =
+            entries.map(|entries| Arc::new(ModelPrice { provider: provider_name, id: id.clone(), limits: model.limits, entries: entries.into_boxed_slice() }));
         self.models_count += usize::from(price.is_some());
-        provider.add(reader, Listed { id: id.into(), price, offset: span.start }, std::iter::once((Rule::Equals(id.into()), id_span)).chain(rules));
+        let own_name = std::iter::once((Rule::Equals(id.clone()), model.places.id.clone()));
+        provider.add(reader, Listed { id, number, price, offset: model.places.table.start }, own_name.chain(model.names.iter().cloned()));
     }
 
     /// A name in full behind an earlier rule that takes it would never get its own price: the operator is told.

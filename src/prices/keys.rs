@@ -86,6 +86,30 @@ impl PriceKey {
         KEYS.into_iter().find(|(key, ..)| *key == name).map(|(_, unit, per)| Self { unit, per })
     }
 
+    /// The name of a key, where there is one of that name.
+    pub(super) fn name_of(name: &str) -> Option<&'static str> {
+        KEYS.into_iter().find(|(key, ..)| *key == name).map(|(key, ..)| key)
+    }
+
+    /// The key of a unit, and its name. Of two keys the first.
+    pub(super) fn of_unit(unit: Unit) -> Option<(&'static str, Self)> {
+        KEYS.into_iter().find(|(_, own, _)| *own == unit).map(|(key, unit, per)| (key, Self { unit, per }))
+    }
+
+    /// How many units the amount stands for.
+    pub(super) const fn per(self) -> u128 {
+        self.per
+    }
+
+    /// The amount that [`PriceKey::rate`] makes so many atoms of, without zeros at its end.
+    pub(super) fn amount(self, rate: u128) -> String {
+        // At most 1e6 * 9e24: what `rate` multiplied is divided by the same.
+        let whole = rate.saturating_mul(self.per);
+        let fraction = whole % ATOMS_PER_USD / (ATOMS_PER_USD / 10_u128.pow(MOST_FRACTION));
+        let text = format!("{}.{fraction:012}", whole / ATOMS_PER_USD);
+        text.trim_end_matches('0').trim_end_matches('.').to_owned()
+    }
+
     /// Atoms for one unit, exactly.
     pub(super) fn rate(self, amount: &str) -> Result<u128, AmountError> {
         if amount.starts_with('-') {
@@ -134,5 +158,16 @@ mod tests {
             assert_eq!(rate("input_mtok", bad), Err(AmountError::Malformed), "{bad}");
         }
         assert_eq!(rate("input_mtok", "-1"), Err(AmountError::Negative));
+    }
+
+    #[test]
+    fn atoms_become_the_amount_again() {
+        for unit in Unit::ALL {
+            let (_, key) = PriceKey::of_unit(unit).unwrap();
+            for amount in ["0", "1", "10", "0.000000000001", "999999.999999999999", "2.5", "100000", "0.111"] {
+                assert_eq!(key.amount(key.rate(amount).unwrap()), amount, "{}", unit.name());
+            }
+            assert_eq!(key.amount(key.rate("007.500").unwrap()), "7.5");
+        }
     }
 }

@@ -94,10 +94,8 @@ impl ModelPrice {
     #[must_use]
     pub fn rates(&self, at: Timestamp, variant: &Variant<'_>) -> Option<&Rates> {
         let variant = variant.canonical();
-        let minute = minute_of_day(at);
-        let applies = |entry: &&Entry| entry.variant.is(variant) && entry.from <= at && entry.hours.is_none_or(|hours| hours.contains(minute));
-        // The newest date wins; of one date, the hours win over the whole day.
-        self.entries.iter().filter(applies).max_by_key(|entry| (entry.from, entry.hours.is_some())).map(|entry| &entry.rates)
+        let of_variant = self.entries.iter().filter(|entry| entry.variant.is(variant));
+        of_variant.filter_map(|entry| Some((precedence(entry.from, entry.hours, at)?, entry))).max_by_key(|(rank, _)| *rank).map(|(_, entry)| &entry.rates)
     }
 
     /// Every rate that may apply to a request that is admitted at that moment, until it is billed: prices change at midnight and by the hour.
@@ -147,6 +145,13 @@ impl Hours {
     pub(super) const fn overlaps(self, other: Self) -> bool {
         self.contains(other.begin) || other.contains(self.begin)
     }
+}
+
+/// What goes before what, of all that applies at that moment: the newest date wins; of one date, the hours win over the whole day. None where it does not
+/// apply.
+pub(super) fn precedence(from: Timestamp, hours: Option<Hours>, at: Timestamp) -> Option<(Timestamp, bool)> {
+    let applies = from <= at && hours.is_none_or(|hours| hours.contains(minute_of_day(at)));
+    applies.then_some((from, hours.is_some()))
 }
 
 fn minute_of_day(at: Timestamp) -> u16 {

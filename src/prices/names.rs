@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
 use memchr::memmem::Finder;
-use regex::Regex;
+use regex::{Regex, RegexBuilder};
 
 /// Names longer than this belong to no model, and are not tried against rules.
 const LONGEST_NAME: usize = 256;
@@ -37,10 +37,20 @@ pub(super) struct Names {
     rules: Vec<(usize, Rule)>,
 }
 
+/// A regular expression. Without Unicode classes where it needs none: model names are ASCII, and `\d` should mean ten digits.
+pub(super) fn regex(pattern: &str) -> Result<Regex, regex::Error> {
+    RegexBuilder::new(pattern).unicode(false).build().or_else(|_| RegexBuilder::new(pattern).build())
+}
+
 // === impl Rule ===
 
 impl Rule {
-    fn matches(&self, name: &str) -> bool {
+    /// True where it is that name in full.
+    pub(super) fn is_name(&self, name: &str) -> bool {
+        matches!(self, Self::Equals(own) if **own == *name)
+    }
+
+    pub(super) fn matches(&self, name: &str) -> bool {
         match self {
             Self::Equals(text) => **text == *name,
             Self::StartsWith(text) => name.starts_with(&**text),

@@ -51,7 +51,7 @@ struct Step {
 }
 
 /// The prices that a table gives, before what it leaves out is filled in.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct PriceList {
     prices: [Option<Price>; UNITS],
     images: Vec<ImagePrice>,
@@ -170,6 +170,16 @@ impl PriceList {
         self.images.extend(prices);
     }
 
+    /// True where nothing but images has a price.
+    pub(super) fn has_images_alone(&self) -> bool {
+        self.prices.iter().all(Option::is_none) && !self.images.is_empty()
+    }
+
+    /// The prices of images.
+    pub(super) fn images(&self) -> &[ImagePrice] {
+        &self.images
+    }
+
     /// The price that was given for a unit.
     pub(super) fn get(&self, unit: Unit) -> Option<&Price> {
         self.prices[unit as usize].as_ref()
@@ -230,6 +240,11 @@ impl Price {
     /// Atoms for one unit above that many input tokens.
     fn above(&self, threshold: Option<u64>) -> u128 {
         self.tiers.iter().rev().find(|(above, _)| threshold >= Some(*above)).map_or(self.base, |(_, rate)| *rate)
+    }
+
+    /// The dearest of its steps.
+    pub(super) fn dearest(&self) -> u128 {
+        self.tiers.iter().map(|(_, rate)| *rate).fold(self.base, u128::max)
     }
 
     /// The dearer of both, on each step.

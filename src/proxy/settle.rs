@@ -22,6 +22,7 @@ pub(super) enum Ending {
 }
 
 /// What is charged.
+#[allow(clippy::large_enum_variant, reason = "there is one a request")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Charge {
     /// This much.

@@ -101,8 +101,8 @@ fn every_plain_name_and_no_case_variant_is_found() {
 fn names_that_people_use_are_found() {
     let rows = [
         ("openai", "gpt-4o-2024-08-06", "gpt-4o", Some(16384)),
-        ("openai", "ft:gpt-4o-mini-2024-07-18:acme::abc", "ft:gpt-4o-mini", None),
-        ("openai", "ft:gpt-4o-2024-08-06:acme::abc", "ft:gpt-4o", None),
+        ("openai", "ft:gpt-4o-mini-2024-07-18:acme::abc", "ft:gpt-4o-mini", Some(16384)),
+        ("openai", "ft:gpt-4o-2024-08-06:acme::abc", "ft:gpt-4o", Some(16384)),
         ("openai", "omni-moderation-latest", "moderation", None),
         ("anthropic", "claude-haiku-4-5-20251001", "claude-haiku-4-5", Some(64000)),
         ("google", "gemini-2.5-flash-lite", "gemini-2.5-flash-lite", Some(65536)),
@@ -118,6 +118,35 @@ fn names_that_people_use_are_found() {
     assert!(BOOK.find("google", "gemini-2.5-flash-lite-preview-09-tts").is_none());
     // Billed for what no unit holds.
     assert!(BOOK.find("perplexity", "sonar-deep-research").is_none());
+}
+
+#[test]
+fn every_provider_that_routes_name_has_models() {
+    let rows = [
+        ("openai", "gpt-4o-transcribe"),
+        ("openai", "gpt-4o-mini-tts"),
+        ("openai", "gpt-image-1"),
+        ("openai", "whisper-1"),
+        ("openai", "tts-1-hd"),
+        ("anthropic", "claude-opus-5-5"),
+        ("google", "gemini-2.5-pro"),
+        ("mistral", "mistral-ocr-latest"),
+        ("cohere", "command-a-03-2025"),
+        ("azure", "text-embedding-3-small"),
+        ("deepseek", "deepseek-chat"),
+        ("groq", "llama-3.3-70b-versatile"),
+        ("together", "meta-llama/Meta-Llama-3.3-70B-Instruct-Turbo"),
+        ("x-ai", "grok-4.5"),
+        ("openrouter", "openai/gpt-4o"),
+    ];
+    for (provider, model) in rows {
+        let model = BOOK.find(provider, model).unwrap_or_else(|| panic!("{provider} {model}"));
+        assert!(model.rates(now(), &Variant::Default).is_some());
+    }
+    // Sound costs more than text where a model hears and speaks.
+    let audio = BOOK.find("openai", "gpt-4o-audio-preview-2025-06-03").unwrap();
+    let usage = Usage::default().with(Unit::InputAudio, 1_000_000).with(Unit::OutputAudio, 1_000_000);
+    assert_eq!(audio.rates(now(), &Variant::Default).unwrap().cost(&usage).unwrap().to_short_string(), "120");
 }
 
 #[test]

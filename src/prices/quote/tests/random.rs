@@ -50,7 +50,7 @@ fn any_rates() -> impl Strategy<Value = Rates> {
         list.add_images(images.into_iter().map(|((size, quality), micro)| ImagePrice {
             size: word(size),
             quality: word(quality),
-            rate: micro * 9_000_000_000_000_037_000,
+            rate: micro * 9_000_000_000_000_037_000_000,
         }));
         list.resolve()
     })

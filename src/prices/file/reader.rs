@@ -15,7 +15,7 @@ const MOST_ERRORS: usize = 100;
 
 /// A file that is being read.
 #[derive(Debug)]
-pub(super) struct Reader<'a> {
+pub(in crate::prices) struct Reader<'a> {
     file: &'a str,
     text: &'a str,
     /// By byte offset.
@@ -30,17 +30,17 @@ impl<'a> Reader<'a> {
     }
 
     /// Notes what is wrong, and where.
-    pub(super) fn error(&mut self, place: Range<usize>, what: impl Into<String>) {
+    pub(in crate::prices) fn error(&mut self, place: Range<usize>, what: impl Into<String>) {
         self.errors.push((place.start, what.into()));
     }
 
     /// The line of a byte offset, for messages that name a second place.
-    pub(super) fn line_of(&self, offset: usize) -> u32 {
+    pub(in crate::prices) fn line_of(&self, offset: usize) -> u32 {
         Diagnostic::at(self.file, self.text, offset, "").line
     }
 
     /// What was wrong, in the order of the file.
-    pub(super) fn finish(mut self) -> Result<(), Vec<Diagnostic>> {
+    pub(in crate::prices) fn finish(mut self) -> Result<(), Vec<Diagnostic>> {
         if self.errors.is_empty() {
             return Ok(());
         }

@@ -7,82 +7,70 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use toml::de::{DeTable, DeValue};
 
-use super::Rates;
-use super::images;
 use super::reader::{Reader, Value, kind};
+use super::{Worth, images};
 use crate::prices::Unit;
 use crate::prices::keys::{PriceKey, known_keys};
-use crate::prices::model::{Entry, EntryVariant, Hours};
+use crate::prices::model::{EntryVariant, Hours};
 use crate::prices::rates::{Price, PriceList};
+use crate::prices::terms::Terms;
 
 const WANTED_DATE: &str = "a date, for example 2026-12-01";
 const WANTED_HOURS: &str = "two times of the day in UTC that differ, for example [\"16:30\", \"00:30\"]";
 const WANTED_AMOUNT: &str = "must be an amount as a string, for example \"2.50\"";
 
-/// An entry that is being read: its searches may still be filled in from the usual entry.
-struct Draft {
-    variant: EntryVariant,
-    from: Timestamp,
-    hours: Option<Hours>,
-    list: PriceList,
-    span: Range<usize>,
-}
-
-/// The model's entries. None where it is unpriced, or wrong.
-pub(super) fn read(reader: &mut Reader<'_>, model: &DeTable<'_>, model_span: &Range<usize>) -> Option<Vec<Entry>> {
+/// What the model costs.
+pub(super) fn read(reader: &mut Reader<'_>, model: &DeTable<'_>, model_span: &Range<usize>) -> Worth {
     let free = match model.get("free").map(|value| (value.get_ref(), value.span())) {
         None => None,
         Some((DeValue::Boolean(true), span)) => Some(span),
         Some((_, span)) => {
             reader.error(span, "free must be true, or left out");
-            return None;
+            return Worth::Wrong;
         }
     };
     let unpriced = model.get("unpriced");
     let prices = model.get("prices");
     match (prices, free, unpriced) {
-        (Some(prices), None, None) => read_prices(reader, prices),
-        (None, Some(_), None) => Some(vec![Entry { variant: EntryVariant::Default, from: Timestamp::MIN, hours: None, rates: Rates::free() }]),
-        (None, None, Some(why)) => {
-            reader.string(why, "a string that says why");
-            None
-        }
+        (Some(prices), None, None) => read_prices(reader, prices).map_or(Worth::Wrong, Worth::Terms),
+        (None, Some(_), None) => Worth::Free,
+        (None, None, Some(why)) => reader.string(why, "a string that says why").map_or(Worth::Wrong, |why| Worth::Unpriced(why.to_owned())),
         (None, None, None) => {
             reader.error(
                 model_span.clone(),
                 "the model has no price: give it prices = { input_mtok = \"2.50\", output_mtok = \"10\" }, or free = true, or unpriced = \"why\"",
             );
-            None
+            Worth::Wrong
         }
         _ => {
             reader.error(model_span.clone(), "a model has one of prices, free and unpriced");
-            None
+            Worth::Wrong
         }
     }
 }
 
-fn read_prices(reader: &mut Reader<'_>, value: &Value<'_>) -> Option<Vec<Entry>> {
+fn read_prices(reader: &mut Reader<'_>, value: &Value<'_>) -> Option<Vec<Terms>> {
     // Read all, so that every error is told.
-    let drafts: Vec<Option<Draft>> = match value.get_ref() {
-        DeValue::Table(table) => vec![draft(reader, table, value.span())],
+    let entries: Vec<Option<(Terms, Range<usize>)>> = match value.get_ref() {
+        DeValue::Table(table) => vec![entry(reader, table, value.span())],
         DeValue::Array(list) => list.iter().map(|item| entry_table(reader, item)).collect(),
         other => {
             reader.error(value.span(), format!("prices must be a table or a list of tables, not {}", kind(other)));
             return None;
         }
     };
-    let drafts: Vec<Draft> = drafts.into_iter().collect::<Option<_>>()?;
-    if !drafts.iter().any(|draft| draft.variant == EntryVariant::Default) {
+    let entries: Vec<(Terms, Range<usize>)> = entries.into_iter().collect::<Option<_>>()?;
+    if !entries.iter().any(|(terms, _)| terms.variant == EntryVariant::Default) {
         reader.error(value.span(), "there is no price for the usual case: an entry without `when`");
         return None;
     }
-    refuse_overlaps(reader, &drafts);
-    Some(complete(drafts))
+    refuse_overlaps(reader, &entries);
+    Some(entries.into_iter().map(|(terms, _)| terms).collect())
 }
 
-fn entry_table(reader: &mut Reader<'_>, value: &Value<'_>) -> Option<Draft> {
+fn entry_table(reader: &mut Reader<'_>, value: &Value<'_>) -> Option<(Terms, Range<usize>)> {
     match value.get_ref() {
-        DeValue::Table(table) => draft(reader, table, value.span()),
+        DeValue::Table(table) => entry(reader, table, value.span()),
         other => {
             reader.error(value.span(), format!("an entry of prices is a table, not {}", kind(other)));
             None
@@ -91,17 +79,17 @@ fn entry_table(reader: &mut Reader<'_>, value: &Value<'_>) -> Option<Draft> {
 }
 
 /// One entry. None where something is wrong with it.
-fn draft(reader: &mut Reader<'_>, table: &DeTable<'_>, span: Range<usize>) -> Option<Draft> {
-    let mut draft = Draft { variant: EntryVariant::Default, from: Timestamp::MIN, hours: None, list: PriceList::default(), span };
+fn entry(reader: &mut Reader<'_>, table: &DeTable<'_>, span: Range<usize>) -> Option<(Terms, Range<usize>)> {
+    let mut terms = Terms::usual(PriceList::default());
     let mut right = true;
     for (key, value) in table {
         let read = match &**key.get_ref() {
-            "from" => date(reader, value).map(|from| draft.from = from),
-            "when" => when(reader, value).map(|variant| draft.variant = variant),
-            "time_of_day_utc" => hours(reader, value).map(|hours| draft.hours = Some(hours)),
+            "from" => date(reader, value).map(|from| terms.from = from),
+            "when" => when(reader, value).map(|variant| terms.variant = variant),
+            "time_of_day_utc" => hours(reader, value).map(|hours| terms.hours = Some(hours)),
             name => match PriceKey::from_name(name) {
-                Some(price_key) if price_key.unit == Unit::Images => images::read(reader, price_key, value).map(|prices| draft.list.add_images(prices)),
-                Some(price_key) => price(reader, price_key, value).map(|price| draft.list.add(price_key.unit, price)),
+                Some(price_key) if price_key.unit == Unit::Images => images::read(reader, price_key, value).map(|prices| terms.list.add_images(prices)),
+                Some(price_key) => price(reader, price_key, value).map(|price| terms.list.add(price_key.unit, price)),
                 None => {
                     reader.error(key.span(), format!("no such price {name:?}; one of {}; or from, when, time_of_day_utc", known_keys()));
                     None
@@ -110,15 +98,15 @@ fn draft(reader: &mut Reader<'_>, table: &DeTable<'_>, span: Range<usize>) -> Op
         };
         right &= read.is_some();
     }
-    if right && draft.list.is_empty() {
-        reader.error(draft.span.clone(), "gives no price, for example input_mtok = \"2.50\"");
+    if right && terms.list.is_empty() {
+        reader.error(span.clone(), "gives no price, for example input_mtok = \"2.50\"");
         right = false;
     }
-    if right && let Some(what) = draft.list.missing() {
-        reader.error(draft.span.clone(), what);
+    if right && let Some(what) = terms.list.missing() {
+        reader.error(span.clone(), what);
         right = false;
     }
-    right.then_some(draft)
+    right.then_some((terms, span))
 }
 
 fn date(reader: &mut Reader<'_>, value: &Value<'_>) -> Option<Timestamp> {
@@ -238,35 +226,19 @@ pub(super) fn amount(reader: &mut Reader<'_>, key: PriceKey, value: &Value<'_>) 
 }
 
 /// Two entries for the same case and the same time: nobody knows which one is meant.
-fn refuse_overlaps(reader: &mut Reader<'_>, drafts: &[Draft]) {
-    for (number, draft) in drafts.iter().enumerate() {
-        let same = |other: &&Draft| {
-            other.variant == draft.variant
-                && other.from == draft.from
-                && match (other.hours, draft.hours) {
+fn refuse_overlaps(reader: &mut Reader<'_>, entries: &[(Terms, Range<usize>)]) {
+    for (number, (terms, span)) in entries.iter().enumerate() {
+        let same = |other: &Terms| {
+            other.variant == terms.variant
+                && other.from == terms.from
+                && match (other.hours, terms.hours) {
                     (None, None) => true,
                     (Some(hours), Some(others)) => hours.overlaps(others),
                     _ => false,
                 }
         };
-        if drafts.iter().take(number).any(|other| same(&other)) {
-            reader.error(draft.span.clone(), "an entry above applies at the same time to the same case: they must differ in from, when or time_of_day_utc");
+        if entries.iter().take(number).any(|(other, _)| same(other)) {
+            reader.error(span.clone(), "an entry above applies at the same time to the same case: they must differ in from, when or time_of_day_utc");
         }
     }
-}
-
-/// Price lists give what a search costs once, for the usual case: it costs the same in a service tier. Where it changed over time, the dearest counts.
-fn complete(mut drafts: Vec<Draft>) -> Vec<Entry> {
-    for unit in [Unit::WebSearches, Unit::StorageSearches] {
-        let usual = drafts
-            .iter()
-            .filter(|draft| draft.variant == EntryVariant::Default)
-            .filter_map(|draft| draft.list.get(unit))
-            .fold(None, |dearest: Option<Price>, price| Some(dearest.map_or_else(|| price.clone(), |dearest| dearest.dearer(price))));
-        let Some(usual) = usual else { continue };
-        for draft in drafts.iter_mut().filter(|draft| draft.variant != EntryVariant::Default && draft.list.get(unit).is_none()) {
-            draft.list.add(unit, usual.clone());
-        }
-    }
-    drafts.into_iter().map(|draft| Entry { variant: draft.variant, from: draft.from, hours: draft.hours, rates: draft.list.resolve() }).collect()
 }

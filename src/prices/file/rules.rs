@@ -3,11 +3,10 @@
 use std::ops::Range;
 
 use memchr::memmem::Finder;
-use regex::RegexBuilder;
 use toml::de::DeValue;
 
 use super::reader::{Reader, Value};
-use crate::prices::names::Rule;
+use crate::prices::names::{self, Rule};
 
 const WANTED: &str = "a name, or a rule such as { starts_with = \"ft:gpt-4o-\" }";
 /// Rules within rules, at most.
@@ -66,10 +65,10 @@ fn text<'v>(reader: &mut Reader<'_>, value: &'v Value<'_>) -> Option<&'v str> {
     Some(text)
 }
 
-/// A regular expression. Without Unicode classes: model names are ASCII, and `\d` should mean ten digits.
+/// A regular expression.
 fn regex(reader: &mut Reader<'_>, value: &Value<'_>) -> Option<Rule> {
     let pattern = text(reader, value)?;
-    match RegexBuilder::new(pattern).unicode(false).build().or_else(|_| RegexBuilder::new(pattern).build()) {
+    match names::regex(pattern) {
         Ok(regex) => Some(Rule::Regex(regex)),
         Err(error) => {
             let what = error.to_string();
