@@ -9,8 +9,10 @@ mod attempt;
 mod chat;
 mod gemini;
 mod json;
+mod media;
 mod messages;
 mod models;
+mod responses;
 mod texts;
 mod wire;
 
@@ -37,6 +39,12 @@ const TARGETS: &[&str] = &[
     "/v1/chat/completions?api-version=2024-10-21",
     "/v1/completions",
     "/v1/embeddings",
+    "/v1/responses",
+    "/v1/responses/input_tokens",
+    "/v1/images/generations",
+    "/v1/audio/speech",
+    "/v1/audio/transcriptions",
+    "/openai/deployments/gpt-4o-mini/chat/completions?api-version=2024-10-21",
     "/v1/messages",
     "/v1/messages?beta=true",
     "/v1/messages/count_tokens",
@@ -69,8 +77,9 @@ struct Outcome {
 }
 
 fn all() -> Vec<Attempt> {
-    [chat::attempts(), texts::attempts(), messages::attempts(), gemini::attempts(), json::attempts(), models::attempts(), wire::attempts(), answers::attempts()]
-        .concat()
+    let apis = [chat::attempts(), texts::attempts(), responses::attempts(), media::attempts(), messages::attempts(), gemini::attempts()];
+    let others = [json::attempts(), models::attempts(), wire::attempts(), answers::attempts()];
+    apis.into_iter().chain(others).flatten().collect()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -98,6 +107,7 @@ impl Bench {
             .anthropic("/v1/messages*", "")
             .openai("")
             .gemini("/v1beta/*", "")
+            .route("/openai/*", "azure", "azure", "")
             .anthropic("/v1/*", "")
             .http("/ocr", r#"{ per_request = "0.01" }"#);
         let gateway = Gateway::start(Setup::new(&routes)).await;
@@ -225,7 +235,8 @@ impl Outcome {
                 let value = value.to_str().unwrap_or("?");
                 let known = match name.as_str() {
                     "host" | "user-agent" | "accept" | "content-length" | "anthropic-version" | "anthropic-beta" => true,
-                    "authorization" | "x-api-key" | "x-goog-api-key" => value.ends_with(UPSTREAM_KEY),
+                    "authorization" | "x-api-key" | "api-key" | "x-goog-api-key" => value.ends_with(UPSTREAM_KEY),
+                    "content-type" if row.target.ends_with("/transcriptions") => value == "multipart/form-data; boundary=x",
                     "content-type" => value == "application/json",
                     "accept-encoding" => value == "identity",
                     _ => false,

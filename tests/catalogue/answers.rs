@@ -11,6 +11,8 @@ const ASKS: &[(&str, &str, &str)] = &[
     ("streamed chat of three answers", CHAT, r#"{"model":"gpt-4o-mini","messages":[{"role":"user","content":"hi"}],"max_tokens":30,"n":3,"stream":true}"#),
     ("completion", "/v1/completions", r#"{"model":"gpt-3.5-turbo-instruct","prompt":"once","max_tokens":30,"best_of":3}"#),
     ("embedding", "/v1/embeddings", r#"{"model":"text-embedding-3-small","input":["a text to embed","and another one"]}"#),
+    ("response", "/v1/responses", r#"{"model":"gpt-4o-mini","input":"hi","max_output_tokens":30}"#),
+    ("streamed response", "/v1/responses", r#"{"model":"gpt-4o-mini","input":"hi","max_output_tokens":30,"stream":true}"#),
     ("message", "/v1/messages", r#"{"model":"claude-haiku-4-5","messages":[{"role":"user","content":"hi"}],"max_tokens":30}"#),
     ("gemini", "/v1beta/models/gemini-2.5-flash:generateContent", r#"{"contents":[{"parts":[{"text":"hi"}]}],"generationConfig":{"maxOutputTokens":30}}"#),
     (

@@ -84,6 +84,12 @@ impl Attempt {
         Self::of(name, &format!("POST {path}"), &headers, body, expect)
     }
 
+    /// A request of JSON with any method.
+    pub(super) fn lined(name: impl Into<String>, line: &str, body: &str, expect: Expect) -> Self {
+        let headers = format!("Authorization: Bearer {SECRET}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n", body.len());
+        Self::of(name, line, &headers, body, expect)
+    }
+
     /// The provider does this, after all that it does by itself.
     pub(super) fn told(mut self, script: &str) -> Self {
         self.script = format!("{GREEDY} {script}");

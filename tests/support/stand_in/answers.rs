@@ -7,9 +7,9 @@ use hyper::{Response, StatusCode};
 use serde_json::{Value, json};
 
 use super::anthropic;
-use super::media;
 use super::body::{self, BodyWriter, ChannelBody};
 use super::gemini;
+use super::media;
 use super::responses;
 use super::script::{Script, UsageReport};
 use super::{Consumed, Entry};

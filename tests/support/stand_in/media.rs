@@ -160,7 +160,12 @@ fn transcript(wish: &Wish, script: &Script, entry: &Entry) -> Response<ChannelBo
                 carries_text: true,
             })
             .collect();
-        events.push(Event { name: None, text: with_usage(json!({"type": "transcript.text.done", "text": text})).to_string(), consumed: all, carries_text: false });
+        events.push(Event {
+            name: None,
+            text: with_usage(json!({"type": "transcript.text.done", "text": text})).to_string(),
+            consumed: all,
+            carries_text: false,
+        });
         return stream(events, all, script, entry);
     }
     match wish.get("response_format") {
@@ -223,6 +228,6 @@ impl Wish {
     }
 
     fn number(&self, name: &str) -> Option<i64> {
-        self.fields.get(name).map(|value| value.parse().unwrap())
+        self.fields.get(name).filter(|value| *value != "null").map(|value| value.parse().unwrap())
     }
 }
