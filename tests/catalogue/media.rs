@@ -24,7 +24,7 @@ const IMAGES: &[Row] = &[
     ("a coarse image", r#","quality":"low","size":"1024x1024""#, "tokens=272 prompt=100", Exact),
     ("an image that only looks coarse", r#","quality":"LOW","size":"1024x1024""#, "tokens=4160 prompt=100", Fair),
     ("an image whose quality is left open", r#","quality":"auto","size":"auto""#, LARGEST, Exact),
-    ("an image of an unheard-of size", r#","size":"9999x9999","quality":"low""#, LARGEST, Fair),
+    ("an image of an unheard-of size", r#","size":"9999x9999""#, LARGEST, Fair),
     ("sketches on the way", r#","stream":true,"partial_images":3"#, "tokens=6540 prompt=100", Exact),
     ("many images, streamed", r#","stream":true,"n":2"#, "", Refused(400)),
     ("a drawing in lines", r#","output_format":"svg""#, "", Refused(400)),
