@@ -109,7 +109,7 @@ fn recordings() -> Vec<Attempt> {
     let short = || file("a.wav", &wav(3, None));
     let model = || field("model", "whisper-1");
     let lf = |part: Vec<u8>| String::from_utf8(part).unwrap().replace("\r\n", "\n").into_bytes();
-    let rows: Vec<(&str, &str, Vec<Vec<u8>>, &str, Expect)> = vec![
+    let rows = [
         ("as it is", KIND, vec![short(), model()], "", Exact),
         ("the model behind the file", KIND, vec![model(), short()], "", Exact),
         ("longer than its head says", KIND, vec![file("a.wav", &wav(60, Some(32)))], "", Refused(400)),

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import OpenAI from "openai";
+import OpenAI, { toFile } from "openai";
 import { zodResponseFormat, zodTextFormat } from "openai/helpers/zod";
 
 import * as gateway from "./gateway.mjs";
@@ -111,6 +111,17 @@ for (const [kind, { secret }] of Object.entries(kinds)) {
       answer.data[0].embedding.forEach((value, at) => assert.ok(Math.abs(value - floats.data[0].embedding[at]) < 1e-5));
     });
 
+    test("images, speech and transcripts", async () => {
+      const images = await client(secret).images.generate({ model: "gpt-image-1", prompt: "a cat", quality: "low", size: "1024x1024" });
+      assert.ok(Buffer.from(images.data[0].b64_json, "base64").length > 0 && images.usage.output_tokens > 0);
+      const speech = await client(secret).audio.speech.create({ model: "tts-1", voice: "alloy", input: "A text to be said.", response_format: "pcm" });
+      assert.ok((await speech.arrayBuffer()).byteLength > 0);
+      const file = await toFile(gateway.recording(3), "speech.wav");
+      const transcript = await client(secret).audio.transcriptions.create({ model: "whisper-1", file });
+      assert.ok(transcript.text);
+      assert.equal(transcript.usage.seconds, 3);
+    });
+
     test("legacy completions", async () => {
       const answer = await client(secret).completions.create({ model: "gpt-3.5-turbo-instruct", prompt: "Once upon a time", max_tokens: 12 });
       assert.ok(answer.choices[0].text);
@@ -149,6 +160,16 @@ describe("openai, money and refusals", () => {
       },
       (usage) => (usage.embedded ? usage.prompt_tokens * 20 : (usage.prompt_tokens ?? usage.input_tokens) * 150 + (usage.completion_tokens ?? usage.output_tokens) * 600),
     ));
+
+  test("the charge of media is what they cost", async () => {
+    const { secret } = await gateway.withBudget("1.00");
+    await client(secret).images.generate({ model: "dall-e-3", prompt: "a cat", response_format: "b64_json" });
+    const speech = await client(secret).audio.speech.create({ model: "tts-1", voice: "alloy", input: "A text to be said." });
+    await speech.arrayBuffer();
+    await client(secret).audio.transcriptions.create({ model: "whisper-1", file: await toFile(gateway.recording(3), "speech.wav") });
+    // A piece at 4 cents, 18 characters at $15 a million, 3 seconds at $0.0001.
+    assert.equal((await gateway.money(secret)).spent, 40_000_000 + 18 * 15_000 + 3 * 100_000);
+  });
 
   test("nothing is spent in the sandbox", async () => assert.equal((await gateway.money(kinds.sandbox.secret)).spent, 0));
 
