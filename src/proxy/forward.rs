@@ -17,7 +17,7 @@ use super::exchange::{Bill, Exchange, HeadError, Progress, Receipt};
 use super::head::is_event_stream;
 use super::quote::{Asked, Kind, Price, Quoted, usable};
 use super::record::{self, Record};
-use super::rolling::{Experience, FIRST_STEP, Rolling, TOLD_BELOW};
+use super::rolling::{Experience, FIRST_STEP, Rolling, SHORT};
 use super::upstream::{self, UpstreamClients};
 use super::{Refused, ResponseBody, respond};
 
@@ -135,7 +135,7 @@ fn output_limit(quoted: &Quoted, grant: &Grant) -> Option<OutputLimit> {
     if quoted.rolling.is_some() && quoted.route.clamp && quoted.ask.clampable() {
         let within = admitted.free_after.and_then(|free| free.max(Usd::ZERO).plus(admitted.amount).ok()).map(|all| price.quote.output_limit_for(all));
         if let Some(tokens) = within.filter(|tokens| Some(*tokens) < price.quote.max_output()) {
-            return Some(OutputLimit { tokens, clamped: tokens < TOLD_BELOW });
+            return Some(OutputLimit { tokens, clamped: tokens < SHORT });
         }
     }
     // Where the client sets no limit, and nothing is known to keep one, the limit that the hold was made for is set.

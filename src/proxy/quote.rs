@@ -214,13 +214,13 @@ pub(super) async fn quote(identified: Identified, max_body: usize) -> Result<Quo
 }
 
 /// What a stream holds at first, where its hold rolls, and how many tokens it may be billed for that it does not show. A stream whose output nobody can
-/// follow, or that comes several times over, holds all of it.
+/// follow, or that comes several times over, holds all of it, and so does a short one.
 fn first_step(price: &Price, ask: &Ask, route: &Route) -> Option<(Usd, u64)> {
     let (Price::Tokens(tokens), UnseenOutput::UpTo(unseen)) = (price, ask.unseen) else { return None };
     let rolls = route.hold == HoldPolicy::Rolling && ask.stream && tokens.bound.choices <= 1;
     let first = unseen.saturating_add(rolling::FIRST_STEP);
     let asked = tokens.quote.max_output()?;
-    (rolls && first < asked).then(|| (tokens.quote.cost_at(first), unseen))
+    (rolls && asked > unseen.saturating_add(rolling::SHORT)).then(|| (tokens.quote.cost_at(first), unseen))
 }
 
 /// Whether a request for the model would be priced on one of these routes.

@@ -24,8 +24,8 @@ use crate::tokens::TokenId;
 
 /// Output tokens that a stream holds at first, beside those that it does not show.
 pub(super) const FIRST_STEP: u64 = 256;
-/// A limit that is lower than the client's and than this is told to the client.
-pub(super) const TOLD_BELOW: u64 = 1_024;
+/// What asks for no more output, beside that which does not show, holds all of it. A limit that is lower than the client's and than this is told.
+pub(super) const SHORT: u64 = 1_024;
 /// Beyond the usual length, steps are half of what has passed, within these.
 const STEPS: std::ops::RangeInclusive<u64> = 256..=4_096;
 /// Where nobody else holds any of the money, whatever buys this much is taken.
