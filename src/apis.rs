@@ -12,6 +12,7 @@ use crate::prices::{Bound, Usage};
 use crate::sandbox::{Faults, Problem, Simulated};
 
 mod anthropic;
+mod edenai;
 mod event_meter;
 pub mod http;
 mod json;
@@ -21,17 +22,19 @@ mod openai;
 mod pass_meter;
 mod read;
 mod refusal;
+mod sellers;
 mod splice;
 mod sse;
 mod whole;
 
 pub use models::ModelList;
 pub use refusal::{BudgetBody, Refusal, RefusalKind};
+pub use sellers::{Priced, Seller, listed, price};
 
 use splice::Edits;
 
 /// Every API that a route can speak: a new one is a folder here and a line in this table.
-pub const ALL: [&'static dyn Api; 3] = [&openai::OpenAi, &anthropic::Anthropic, &http::Http];
+pub const ALL: [&'static dyn Api; 4] = [&openai::OpenAi, &anthropic::Anthropic, &edenai::EdenAi, &http::Http];
 
 /// A request as an operation sees it.
 #[derive(Clone, Copy, Debug)]
@@ -67,6 +70,11 @@ pub trait Operation: Send + Sync + 'static {
     /// Its key in reports: `text__chat`.
     fn feature(&self) -> &'static str;
 
+    /// Its key in reports, where that goes by the model.
+    fn feature_of(&self, _ask: &Ask) -> Option<String> {
+        None
+    }
+
     /// How it is paid for.
     fn billing(&self) -> Billing;
 
@@ -94,6 +102,11 @@ pub trait Operation: Send + Sync + 'static {
     /// The output limit that the provider applies where the request sets none and it is not the model's own.
     fn default_output(&self) -> Option<u64> {
         None
+    }
+
+    /// True where the provider's answers tell what they cost ([`Measured::reported_cost`]): that is charged then, and the price book only bounds it.
+    fn reports_cost(&self) -> bool {
+        false
     }
 
     /// Service tiers that may serve a request which did not name them. They count in its bound where they have a price.
@@ -199,7 +212,7 @@ pub struct Measured {
     pub served_output: u64,
     /// The API's own end was seen, or what the provider reports only there: nothing of the usage is missing.
     pub complete: bool,
-    /// The cost in the provider's own words, where the route says where it stands.
+    /// The cost in the provider's own words, where the route says where it stands or the operation's answers tell it.
     pub reported_cost: Option<Usd>,
 }
 
@@ -242,6 +255,16 @@ pub trait Api: std::fmt::Debug + Send + Sync + 'static {
 
     /// A simulated error of the provider's, as JSON in its own shape.
     fn problem_body(&self, problem: &Problem) -> Bytes;
+
+    /// The API whose shapes a path below the mount takes, where it is not this one.
+    fn at(&self, _path: &str) -> Option<&'static dyn Api> {
+        None
+    }
+
+    /// Whose models this API resells as `seller/model`, at their prices.
+    fn sellers(&self) -> &'static [Seller] {
+        &[]
+    }
 
     /// True where operations are known and stand below a mount. False where any call is taken, at the price of the route.
     fn has_operations(&self) -> bool {

@@ -3,6 +3,7 @@
 //! - [`usage`](Usage): what was consumed, in disjoint classes.
 //! - [`rates`](Rates): what each class costs, and the one place where a cost is computed.
 //! - [`keys`](UnitError): the names under which people write prices (`input_mtok`), and their scales.
+//! - [`margin`](Margin): by how much a provider's bill may exceed the book.
 //! - [`model`](ModelPrice): one model: its limits, and its rates by date, hour and service tier.
 //! - `names`: which model a name means.
 //! - [`book`](PriceBook): all of them, read from `config/prices.toml`.
@@ -10,6 +11,7 @@
 
 mod book;
 mod keys;
+mod margin;
 mod model;
 mod names;
 mod quote;
@@ -18,6 +20,7 @@ mod usage;
 
 pub use book::PriceBook;
 pub use keys::UnitError;
+pub use margin::{Margin, MarginError};
 pub use model::{ModelLimits, ModelPrice, Variant};
 pub use quote::{Bound, Quote, QuoteLimits, quote};
 pub use rates::{PriceError, Rates};

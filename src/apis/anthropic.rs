@@ -28,17 +28,19 @@ mod simulate;
 mod tools;
 mod usage;
 
+pub(super) use ask::read_with as read_ask;
+
 /// The Anthropic API.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Anthropic;
 
 /// `POST messages`.
 #[derive(Clone, Copy, Debug)]
-struct Messages;
+pub(super) struct Messages;
 
 /// `POST messages/count_tokens`, which costs nothing.
 #[derive(Clone, Copy, Debug)]
-struct CountTokens;
+pub(super) struct CountTokens;
 
 /// `GET models` and `GET models/{id}`.
 #[derive(Clone, Copy, Debug)]

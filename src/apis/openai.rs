@@ -7,9 +7,6 @@
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 
-use self::fields::Shape;
-use self::meter_stream::StreamMeter;
-use self::meter_whole::WholeMeter;
 use super::models::{ModelList, model_in_path};
 use super::read::{put_bearer, shown};
 use super::{Api, Ask, AskError, Billing, Meter, NoOperation, Operation, Refusal, RequestView};
@@ -27,8 +24,13 @@ mod refuse;
 mod simulate;
 mod usage;
 
+pub(super) use ask::read as read_ask;
+pub(super) use fields::{Field, Fields, Shape};
+pub(super) use images::most_tokens as most_image_tokens;
+pub(super) use meter_stream::StreamMeter;
+pub(super) use meter_whole::WholeMeter;
 pub(super) use refuse::body as refusal_body;
-pub(super) use simulate::problem_body;
+pub(super) use simulate::{chat, embeddings, problem_body};
 
 /// The OpenAI API.
 #[derive(Clone, Copy, Debug)]
@@ -159,9 +161,9 @@ impl Operation for Metered {
 
     fn simulate(&self, request: &RequestView<'_>, faults: &Faults, _models: &mut dyn Iterator<Item = &str>) -> Result<Simulated, Problem> {
         match self.shape {
-            Shape::Chat => simulate::chat::answer(request.body, faults),
+            Shape::Chat => chat::answer(request.body, faults),
             Shape::Completion => simulate::completions::answer(request.body, faults),
-            Shape::Embedding => simulate::embeddings::answer(request.body, faults),
+            Shape::Embedding => embeddings::answer(request.body, faults),
         }
     }
 

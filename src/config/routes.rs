@@ -13,7 +13,7 @@ use rustls::pki_types::CertificateDer;
 use crate::apis::{Api, NoOperation, Operation};
 use crate::diagnostic::Diagnostic;
 use crate::money::Usd;
-use crate::prices::Rates;
+use crate::prices::{Margin, Rates};
 
 use super::Environment;
 
@@ -46,6 +46,8 @@ pub struct Route {
     pub on_uncertain: OnUncertain,
     /// A price that overrides the price book.
     pub price: Option<RoutePrice>,
+    /// By how much the provider's bill may exceed the price book: on what is held, and on what is charged where the provider does not tell the cost.
+    pub margin: Margin,
     /// Output tokens below which a request is not worth sending.
     pub min_output: u64,
     /// The output limit assumed where neither the client nor the price book names one.

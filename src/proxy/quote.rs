@@ -10,11 +10,11 @@ use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use jiff::Timestamp;
 
-use crate::apis::{Api, Ask, Billing, Operation, Refusal, RequestView};
+use crate::apis::{self, Api, Ask, Billing, Operation, Refusal, RequestView};
 use crate::config::{Configuration, Route, RoutePrice};
 use crate::ledger::{ChargeLabel, TokenFacts};
 use crate::money::Usd;
-use crate::prices::{self, Bound, ModelPrice, PriceError, Quote, QuoteLimits, Rates, Unit, Usage, Variant};
+use crate::prices::{self, Bound, Margin, ModelPrice, PriceError, Quote, QuoteLimits, Rates, Unit, Usage, Variant};
 use crate::sandbox::Faults;
 use crate::tokens::{SecretHash, TokenKind};
 
@@ -92,6 +92,10 @@ pub(super) struct TokenPrice {
     /// The tier that was asked for.
     asked_tier: Option<String>,
     at: Timestamp,
+    /// By how much the provider's bill may exceed the rates.
+    margin: Margin,
+    /// The provider's answers tell what they cost.
+    pub(super) reports_cost: bool,
     pub(super) quote: Quote,
     pub(super) bound: Bound,
 }
@@ -110,7 +114,11 @@ pub(super) async fn quote(identified: Identified, max_body: usize) -> Result<Quo
     let request = ClientRequest { method: routed.method, path: routed.path, below: routed.below, query: routed.query, headers: routed.headers, body };
     let ask = routed.operation.ask(&request.view()).map_err(|error| refuse(Refusal::from(error)))?;
 
-    let by_model = matches!(routed.operation.billing(), Billing::Tokens);
+    let by_model = match routed.operation.billing() {
+        Billing::Tokens => true,
+        Billing::PerRequest => !ask.model.is_empty(),
+        Billing::Free => false,
+    };
     let route = if by_model { routed.routes.iter().find(|route| route.takes_model(&ask.model)) } else { routed.routes.first() };
     let route = route.cloned().ok_or_else(|| refuse(Refusal::model_not_allowed(&ask.model)))?;
     let book = &routed.snapshot.prices;
@@ -135,7 +143,7 @@ pub(super) async fn quote(identified: Identified, max_body: usize) -> Result<Quo
             let models = if by_model {
                 Vec::new()
             } else {
-                book.models(provider).filter(|model| usable(&routed.snapshot, &routed.routes, model)).map(str::to_owned).collect()
+                apis::listed(route.api, book, provider).filter(|model| usable(&routed.snapshot, &routed.routes, model)).collect()
             };
             Kind::Sandbox { faults, models }
         }
@@ -149,10 +157,9 @@ pub(super) async fn quote(identified: Identified, max_body: usize) -> Result<Quo
         (_, _, Some(RoutePrice::Units(rates))) => {
             TokenPrice::new(RateSource::Route(rates.clone()), &ask, routed.operation, &route).map(|price| (Price::Tokens(price), ask.model.clone()))
         }
-        (_, _, None) => book.find(provider, &ask.model).ok_or_else(|| Refusal::model_not_priced(&ask.model)).and_then(|model| {
-            let id = model.id.to_string();
-            TokenPrice::new(RateSource::Book(model), &ask, routed.operation, &route).map(|price| (Price::Tokens(price), id))
-        }),
+        (_, _, None) => apis::price(route.api, book, provider, &ask.model)
+            .ok_or_else(|| Refusal::model_not_priced(&ask.model))
+            .and_then(|priced| TokenPrice::new(RateSource::Book(priced.price), &ask, routed.operation, &route).map(|price| (Price::Tokens(price), priced.id))),
     };
     let (price, model) = priced.map_err(refuse)?;
     let (want, least) = match &price {
@@ -160,7 +167,10 @@ pub(super) async fn quote(identified: Identified, max_body: usize) -> Result<Quo
         Price::PerRequest(cost) | Price::ReportedJson { hold: cost, .. } | Price::ReportedHeader { hold: cost, .. } => (*cost, *cost),
         Price::Tokens(tokens) => (tokens.quote.want, tokens.quote.least),
     };
-    let feature = if routed.operation.billing() == Billing::PerRequest { route.feature.clone() } else { routed.operation.feature().to_owned() };
+    let feature = routed.operation.feature_of(&ask).unwrap_or_else(|| match routed.operation.billing() {
+        Billing::PerRequest => route.feature.clone(),
+        Billing::Tokens | Billing::Free => routed.operation.feature().to_owned(),
+    });
     Ok(Quoted {
         api,
         operation: routed.operation,
@@ -183,7 +193,7 @@ pub(super) async fn quote(identified: Identified, max_body: usize) -> Result<Quo
 /// Whether a request for the model would be priced on one of these routes.
 pub(super) fn usable(snapshot: &Configuration, routes: &[Arc<Route>], model: &str) -> bool {
     let route = routes.iter().find(|route| route.takes_model(model));
-    route.is_some_and(|route| route.price.is_some() || snapshot.prices.find(&route.upstream.provider, model).is_some())
+    route.is_some_and(|route| route.price.is_some() || apis::price(route.api, &snapshot.prices, &route.upstream.provider, model).is_some())
 }
 
 // === impl ClientRequest ===
@@ -238,8 +248,8 @@ impl TokenPrice {
                 prices::quote(&candidates, &model.limits, &bound, &limits)
             }
         };
-        let quote = quote.map_err(|error| unpriceable(&ask.model, &error))?;
-        Ok(Self { source, asked_tier, at, quote, bound })
+        let quote = quote.map_err(|error| unpriceable(&ask.model, &error))?.widened(route.margin);
+        Ok(Self { source, asked_tier, at, margin: route.margin, reports_cost: operation.reports_cost(), quote, bound })
     }
 
     /// True where the price is the price book's, and not the route's own.
@@ -261,6 +271,11 @@ impl TokenPrice {
     /// Whether the provider itself is known to limit the model's output.
     pub(super) fn provider_limits_output(&self) -> bool {
         matches!(&self.source, RateSource::Book(model) if model.limits.output.is_some())
+    }
+
+    /// What that usage costs at the rates of [`TokenPrice::rates`], at most.
+    pub(super) fn cost(&self, served_tier: Option<&str>, usage: &Usage) -> Option<Usd> {
+        self.rates(served_tier).and_then(|rates| rates.cost_with(usage, self.margin).ok())
     }
 
     /// The rates of the tier that the provider says it served, or, where it does not say or its name is new, of the one asked for.

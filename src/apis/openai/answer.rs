@@ -11,6 +11,8 @@ pub(super) struct Event<'a> {
     pub(super) service_tier: Option<Text<'a>>,
     /// The member `usage`.
     pub(super) usage: Option<UsageAt>,
+    /// Where the member `cost` stands, which resellers add.
+    pub(super) cost: Option<Range<usize>>,
     /// How many choices it has.
     pub(super) choices: u64,
     /// The bytes of what was generated.
@@ -49,6 +51,7 @@ pub(super) fn read(data: &[u8]) -> Result<Event<'_>, JsonError> {
                 opens = member.first;
                 event.usage = Some(UsageAt { value, cut, is_null });
             }
+            b"cost" if scanner.kind()? != Kind::Null => event.cost = Some(scanner.value()?),
             b"choices" if scanner.kind()? == Kind::Array => scanner.array(|scanner| {
                 event.choices += 1;
                 event.generated = event.generated.saturating_add(choice(scanner)?);

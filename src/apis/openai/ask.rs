@@ -4,7 +4,7 @@
 use std::ops::Range;
 
 use super::content;
-use super::fields::{Field, Shape};
+use super::fields::{Field, Fields, Shape};
 use super::images;
 use crate::apis::json::{Kind, Scanner};
 use crate::apis::read::{self, boolean, integer, model, short};
@@ -60,26 +60,27 @@ struct StreamOptions {
     include_usage: Option<(bool, Range<usize>)>,
 }
 
-/// Reads the body of an operation of that shape.
-pub(super) fn read(shape: Shape, body: &[u8]) -> Result<Ask, AskError> {
+/// Reads the body of an operation with those members.
+pub(in crate::apis) fn read(fields: impl Into<Fields>, body: &[u8]) -> Result<Ask, AskError> {
+    let fields = fields.into();
     let mut scan = Scan::default();
     let mut scanner = read::object(body)?;
     let insert_at = scanner.position() + 1;
     scanner.object(|scanner, member| {
         let start = member.start;
         let key = member.key.decode();
-        scan.member(shape, scanner, key.as_deref().unwrap_or_default(), start)
+        scan.member(fields, scanner, key.as_deref().unwrap_or_default(), start)
     })?;
     scanner.finish()?;
-    scan.into_ask(shape, insert_at)
+    scan.into_ask(fields.shape, insert_at)
 }
 
 // === impl Scan ===
 
 impl Scan {
-    fn member(&mut self, shape: Shape, scanner: &mut Scanner<'_>, key: &str, key_start: usize) -> Result<(), AskError> {
+    fn member(&mut self, fields: Fields, scanner: &mut Scanner<'_>, key: &str, key_start: usize) -> Result<(), AskError> {
         let kind = scanner.kind()?;
-        let field = shape.field(key);
+        let field = fields.field(key);
         match field {
             Field::MaxTokens => {
                 self.max_tokens = Some(limit(scanner, "max_tokens")?);
@@ -93,7 +94,7 @@ impl Scan {
                 self.stream_options = Some(stream_options(scanner)?);
                 return Ok(());
             }
-            Field::Unknown if kind != Kind::Null || shape.case_variant(key).is_some() => return Err(unknown(shape, key)),
+            Field::Unknown if kind != Kind::Null || fields.case_variant(key).is_some() => return Err(unknown(fields, key)),
             // A null is as good as nothing, whatever it is null of.
             _ if kind == Kind::Null => return scanner.skip().map_err(AskError::from),
             _ => {}
@@ -227,9 +228,9 @@ impl Scan {
     }
 }
 
-fn unknown(shape: Shape, key: &str) -> AskError {
+fn unknown(fields: Fields, key: &str) -> AskError {
     let key = short(key);
-    match shape.case_variant(&key) {
+    match fields.case_variant(&key) {
         Some(right) => AskError { param: Some(key.clone()), message: format!("'{key}' must be written '{right}'"), kind: AskErrorKind::Invalid },
         None => AskError::unsupported(key.clone(), format!("'{key}' is not known to this gateway, so what it costs cannot be bounded; leave it out")),
     }

@@ -5,7 +5,7 @@
 
 /// What a member of the body means for the cost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Field {
+pub(in crate::apis) enum Field {
     Model,
     Messages,
     Prompt,
@@ -32,20 +32,33 @@ pub(super) enum Field {
 
 /// Which operation a body belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Shape {
+pub(in crate::apis) enum Shape {
     Chat,
     Completion,
     Embedding,
 }
 
-impl Shape {
+/// The members that an operation takes: those of its shape, and those that a provider of the same API adds.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::apis) struct Fields {
+    pub(in crate::apis) shape: Shape,
+    pub(in crate::apis) added: fn(&str) -> Option<Field>,
+}
+
+impl From<Shape> for Fields {
+    fn from(shape: Shape) -> Self {
+        Self { shape, added: |_| None }
+    }
+}
+
+impl Fields {
     /// What the member `key` means.
     pub(super) fn field(self, key: &str) -> Field {
-        match self {
-            Self::Chat => chat(key),
-            Self::Completion => completion(key),
-            Self::Embedding => embedding(key),
-        }
+        (self.added)(key).unwrap_or_else(|| match self.shape {
+            Shape::Chat => chat(key),
+            Shape::Completion => completion(key),
+            Shape::Embedding => embedding(key),
+        })
     }
 
     /// The member that `key` equals but for the case of its letters.

@@ -25,7 +25,7 @@ const ORIGINAL: ImageTokens = ImageTokens { high: 24_600, low: 24_600 };
 const DEAREST: ImageTokens = ImageTokens { high: 48_169, low: 2_833 };
 
 /// The most that one image costs for `model`, with `detail: low` or without.
-pub(super) fn most_tokens(model: &str, low_detail: bool) -> u64 {
+pub(in crate::apis) fn most_tokens(model: &str, low_detail: bool) -> u64 {
     let tokens = family(model);
     if low_detail { tokens.low } else { tokens.high }
 }

@@ -4,22 +4,26 @@ use super::answer;
 use super::usage;
 use crate::apis::Measured;
 use crate::apis::event_meter::{EventMeter, EventReader, Verdict};
+use crate::apis::pass_meter::reported_cost;
 use crate::apis::read::remember;
+use crate::money::Usd;
 use crate::prices::{Unit, Usage};
 
 /// An incomplete event that is longer cannot be `data: [DONE]`, give or take a comment.
 const MAY_BE_LAST: usize = 64;
 
 /// The meter.
-pub(super) type StreamMeter = EventMeter<Reader>;
+pub(in crate::apis) type StreamMeter = EventMeter<Reader>;
 
 /// Reads chunks of chat and of completions.
-pub(super) struct Reader {
+pub(in crate::apis) struct Reader {
     /// The client did not ask for the usage: it is taken out.
     hides_usage: bool,
     /// What the answer says is counted, and this added: searches that no usage reports.
     searches: u64,
     usage: Option<Usage>,
+    /// What the provider says it costs; none where it does not, or not believably.
+    cost: Option<Usd>,
     absurd: bool,
     model: Option<String>,
     service_tier: Option<String>,
@@ -29,8 +33,8 @@ pub(super) struct Reader {
 // === impl StreamMeter ===
 
 impl StreamMeter {
-    pub(super) fn of(hides_usage: bool, searches: u64) -> Self {
-        Self::new(Reader { hides_usage, searches, usage: None, absurd: false, model: None, service_tier: None, served_output: 0 })
+    pub(in crate::apis) fn of(hides_usage: bool, searches: u64) -> Self {
+        Self::new(Reader { hides_usage, searches, usage: None, cost: None, absurd: false, model: None, service_tier: None, served_output: 0 })
     }
 }
 
@@ -62,6 +66,7 @@ impl EventReader for Reader {
         remember(&mut self.service_tier, read.service_tier);
         let Some(at) = read.usage else { return Verdict::Pass };
         if !at.is_null {
+            self.cost = read.cost.and_then(|at| reported_cost(data.get(at).unwrap_or_default()));
             // Providers that report on every event report the sum so far: the last one counts.
             let reported = usage::read(data.get(at.value).unwrap_or_default(), true);
             self.absurd = reported.is_none();
@@ -89,7 +94,7 @@ impl EventReader for Reader {
             model: self.model.clone(),
             served_output: self.served_output,
             complete: done,
-            reported_cost: None,
+            reported_cost: self.cost,
             input: None,
         }
     }

@@ -5,9 +5,9 @@ use serde_json::json;
 
 use crate::sandbox::Problem;
 
-pub(super) mod chat;
+pub(in crate::apis) mod chat;
 pub(super) mod completions;
-pub(super) mod embeddings;
+pub(in crate::apis) mod embeddings;
 pub(super) mod models;
 
 /// An error as OpenAI writes it.

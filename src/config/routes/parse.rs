@@ -15,7 +15,7 @@ use crate::config::environment::Expanded;
 use crate::config::{Environment, parse_duration};
 use crate::diagnostic::Diagnostic;
 use crate::money::Usd;
-use crate::prices::Rates;
+use crate::prices::{Margin, Rates};
 use crate::tls;
 
 use super::{OnDisconnect, OnUncertain, Route, RoutePath, RoutePrice, Routes, Upstream, UpstreamKey};
@@ -56,6 +56,7 @@ struct RawRoute {
     on_disconnect: Option<Spanned<String>>,
     on_uncertain: Option<Spanned<String>>,
     price: Option<Spanned<toml::Value>>,
+    margin: Option<Spanned<String>>,
     min_output: Option<u32>,
     default_max_output: Option<u32>,
     stream_cost_comment: Option<bool>,
@@ -207,6 +208,10 @@ impl Checker<'_> {
             }
             _ => {}
         }
+        let margin = raw.margin.as_ref().map_or(Some(Margin::NONE), |place| {
+            let parsed = place.get_ref().parse().map_err(|error| format!("margin {error}"));
+            self.take(place, parsed)
+        });
         let feature = raw.feature.as_ref().map_or_else(
             || "http__request".to_owned(),
             |place| {
@@ -230,6 +235,7 @@ impl Checker<'_> {
             on_disconnect,
             on_uncertain,
             price,
+            margin: margin?,
             min_output: raw.min_output.map_or(MIN_OUTPUT, u64::from),
             default_max_output: raw.default_max_output.map(u64::from),
             stream_cost_comment: raw.stream_cost_comment.unwrap_or(false),

@@ -180,6 +180,19 @@ fn giant_events_pass_in_bounded_memory() {
 }
 
 #[test]
+fn a_cost_counts_where_the_usage_is_told() {
+    // As Eden AI sends it: beside the usage, in an event that has a choice all the same.
+    let told = r#"{"choices":[{"finish_reason":null,"index":0,"delta":{"content":null}}],"usage":{"prompt_tokens":9,"completion_tokens":1},"cost":4.2e-06}"#;
+    let early = r#"{"choices":[],"usage":null,"cost":7}"#;
+    let seen = run(&[events("\n", &[early, told, "[DONE]"]).as_bytes()], true);
+    assert_eq!(seen.measured.reported_cost.map(Usd::nanos), Some(4_200));
+    assert!(seen.passed.contains(r#""delta":{"content":null}}],"cost":4.2e-06}"#), "{}", seen.passed);
+    for none in [r#"{"choices":[],"usage":{"prompt_tokens":9,"completion_tokens":1},"cost":-1}"#, USAGE, early] {
+        assert_eq!(run(&[events("\n", &[none, "[DONE]"]).as_bytes()], true).measured.reported_cost, None);
+    }
+}
+
+#[test]
 fn odd_bytes_do_no_harm() {
     for odd in [
         &b"\xff\xfe\0"[..],

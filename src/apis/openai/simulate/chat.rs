@@ -32,7 +32,7 @@ struct Choice {
 }
 
 /// Answers `POST chat/completions`.
-pub(in crate::apis::openai) fn answer(body: &[u8], faults: &Faults) -> Result<Simulated, Problem> {
+pub(in crate::apis) fn answer(body: &[u8], faults: &Faults) -> Result<Simulated, Problem> {
     let body = fields::object(body)?;
     let ask = Ask::read(&body)?;
     let choices = choices(&ask, faults)?;
