@@ -11,6 +11,7 @@ mod check;
 mod clamp;
 mod crash;
 mod drain;
+mod edenai;
 mod exact_budget;
 mod export_import;
 mod failover;

@@ -1,4 +1,4 @@
-//! A stand-in provider that speaks OpenAI's API and Anthropic's, and keeps **its own ledger** of what it served: the oracle for every test about money.
+//! A stand-in provider that speaks OpenAI's API, Anthropic's and Eden AI's, and keeps **its own ledger** of what it served: the oracle for every test about money.
 //!
 //! What it does with a request is a [`Script`]: from the setting shared by all requests, from the header `x-stand-in`, or from
 //! `@{...}` anywhere in the body, the later winning.
@@ -6,6 +6,7 @@
 mod answers;
 mod anthropic;
 mod body;
+mod edenai;
 mod script;
 
 use std::collections::HashMap;
@@ -85,7 +86,8 @@ struct Entry {
 
 /// Nano-dollars a token: input, input read from the cache, output.
 fn prices(model: &str) -> (i64, i64, i64) {
-    match model {
+    // A reseller bills what the seller does.
+    match model.rsplit('/').next().unwrap_or_default() {
         "gpt-4o-mini" => (150, 75, 600),
         "text-embedding-3-small" => (20, 20, 0),
         "gpt-3.5-turbo-instruct" => (1500, 1500, 2000),

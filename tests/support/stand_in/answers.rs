@@ -6,22 +6,22 @@ use bytes::Bytes;
 use hyper::{Response, StatusCode};
 use serde_json::{Value, json};
 
-use super::anthropic;
 use super::body::{self, BodyWriter, ChannelBody};
 use super::script::{Script, UsageReport};
 use super::{Consumed, Entry};
+use super::{anthropic, edenai};
 use crate::support::money::{CENT, nanos};
 
 /// Time enough for hyper to write out what it was given, before a connection is broken off.
 const FLUSH: Duration = Duration::from_millis(30);
 
 /// What the request asks for.
-struct Wish {
+pub(super) struct Wish {
     model: String,
     prompt: i64,
     completion: i64,
     limited: bool,
-    stream: bool,
+    pub(super) stream: bool,
     include_usage: bool,
     legacy: bool,
 }
@@ -45,7 +45,9 @@ pub(super) fn answer(path: &str, request: &Bytes, script: &Script, entry: &Entry
     if let Some(status) = script.status {
         return error(status, &json, script, entry);
     }
-    if path.contains("/messages") {
+    if path.starts_with("/v3/") {
+        edenai::answer(path, &json, script, entry)
+    } else if path.contains("/messages") {
         anthropic::answer(path, &json, script, entry)
     } else if path.ends_with("/chat/completions") {
         let wish = Wish::chat(&json, script);
@@ -69,7 +71,7 @@ pub(super) fn answer(path: &str, request: &Bytes, script: &Script, entry: &Entry
 // === impl Wish ===
 
 impl Wish {
-    fn chat(json: &Value, script: &Script) -> Self {
+    pub(super) fn chat(json: &Value, script: &Script) -> Self {
         let messages = json["messages"].as_array().cloned().unwrap_or_default();
         let prompt: i64 = messages.iter().map(|message| tokens_of(&message["content"]) + 4).sum::<i64>() + 3;
         let limit = json["max_completion_tokens"].as_i64().or(json["max_tokens"].as_i64());
@@ -94,7 +96,7 @@ impl Wish {
         }
     }
 
-    fn consumed(&self, script: &Script) -> Consumed {
+    pub(super) fn consumed(&self, script: &Script) -> Consumed {
         self.consumed_after(self.completion, script)
     }
 
@@ -129,7 +131,7 @@ fn usage(consumed: Consumed, report: UsageReport) -> Option<Value> {
     }))
 }
 
-fn chat(wish: &Wish, script: &Script) -> Value {
+pub(super) fn chat(wish: &Wish, script: &Script) -> Value {
     let text = "word ".repeat(usize::try_from(wish.completion).unwrap());
     let choice = if wish.legacy {
         json!({"index": 0, "text": text, "logprobs": null, "finish_reason": wish.finish_reason()})
@@ -194,6 +196,11 @@ fn error(status: u16, request: &Value, script: &Script, entry: &Entry) -> Respon
 }
 
 fn embeddings(request: &Value, script: &Script, entry: &Entry) -> Response<ChannelBody> {
+    let (answer, consumed) = embedded(request, script);
+    whole(answer, consumed, script, entry)
+}
+
+pub(super) fn embedded(request: &Value, script: &Script) -> (Value, Consumed) {
     let model = request["model"].as_str().unwrap_or_default();
     let inputs = request["input"].as_array().cloned().unwrap_or_else(|| vec![request["input"].clone()]);
     let prompt = script.prompt.unwrap_or_else(|| inputs.iter().map(tokens_of).sum());
@@ -202,7 +209,7 @@ fn embeddings(request: &Value, script: &Script, entry: &Entry) -> Response<Chann
     if script.usage == UsageReport::Honest {
         answer["usage"] = json!({"prompt_tokens": prompt, "total_tokens": prompt});
     }
-    whole(answer, Consumed::tokens(model, prompt, 0, 0), script, entry)
+    (answer, Consumed::tokens(model, prompt, 0, 0))
 }
 
 /// Any other API: one cent, or what the script says, and it says so itself.
@@ -213,15 +220,20 @@ fn other(script: &Script, entry: &Entry) -> Response<ChannelBody> {
 }
 
 fn stream(wish: &Wish, script: &Script, entry: &Entry) -> Response<ChannelBody> {
+    streaming(events(wish, script), wish.consumed(script), script, entry)
+}
+
+/// A stream of these events, which consumes so much in all.
+pub(super) fn streaming(events: Vec<Event>, consumed: Consumed, script: &Script, entry: &Entry) -> Response<ChannelBody> {
     let (writer, body) = body::channel();
-    entry.update(|row| row.would_report = Some(wish.consumed(script)));
-    tokio::spawn(send(events(wish, script), script.clone(), entry.clone(), writer));
+    entry.update(|row| row.would_report = Some(consumed));
+    tokio::spawn(send(events, script.clone(), entry.clone(), writer));
     let response = Response::builder().header("content-type", "text/event-stream; charset=utf-8").header("x-request-id", "req-stand-in");
     response.body(body).unwrap()
 }
 
 /// The events of a stream: role, one event a token, finish, usage where asked, `[DONE]`.
-fn events(wish: &Wish, script: &Script) -> Vec<Event> {
+pub(super) fn events(wish: &Wish, script: &Script) -> Vec<Event> {
     let mut events = Vec::new();
     let mut push = |choices: Value, usage: Option<Value>, completion: i64, carries_text: bool| {
         let object = if wish.legacy { "text_completion" } else { "chat.completion.chunk" };

@@ -48,8 +48,14 @@ pub(crate) struct Script {
     pub(crate) gzip: bool,
     /// `redirect`: 307 to another place of its own.
     pub(crate) redirect: bool,
-    /// `cost=0.0123`: what an API with prices of its own reports, as `/cost` and as `x-cost`.
+    /// `cost=0.0123`: what an API with prices of its own bills and reports, as `/cost` and as `x-cost`.
     pub(crate) cost: Option<String>,
+    /// `no-cost`: an API that reports its cost does not. Eden AI's only.
+    pub(crate) no_cost: bool,
+    /// `big`: the answer has megabytes. Universal AI only.
+    pub(crate) big: bool,
+    /// `failed`: the answer says that the model's provider failed. Universal AI only.
+    pub(crate) failed: bool,
 }
 
 /// What is said of the usage.
@@ -86,6 +92,9 @@ impl Default for Script {
             gzip: false,
             redirect: false,
             cost: None,
+            no_cost: false,
+            big: false,
+            failed: false,
         }
     }
 }
@@ -137,6 +146,9 @@ impl Script {
                 "reset" => self.reset = true,
                 "gzip" => self.gzip = true,
                 "redirect" => self.redirect = true,
+                "no-cost" => self.no_cost = true,
+                "big" => self.big = true,
+                "failed" => self.failed = true,
                 "cost" => self.cost = Some(value.to_owned()),
                 "gate" if value == "head" => self.gate_head = true,
                 "gate" if value == "first" => self.gate_first = true,
