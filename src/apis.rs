@@ -182,6 +182,11 @@ pub trait Meter: Send {
     /// What has been measured so far.
     fn measured(&self) -> Measured;
 
+    /// What the whole answer tells of a job that goes on at the provider, or did.
+    fn job(&self) -> Option<Job> {
+        None
+    }
+
     /// [`Measured::served_output`] alone: asked for after every chunk of a stream.
     fn served_output(&self) -> u64 {
         self.measured().served_output
@@ -192,6 +197,23 @@ pub trait Meter: Send {
     fn end_at_limit(&mut self, _usage: &Usage) -> Option<Bytes> {
         None
     }
+}
+
+/// What an answer tells of a job: work that goes on at the provider when the request that began it has ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Job {
+    /// It was begun; what it costs is not known yet.
+    Begun {
+        /// The provider's id of it.
+        id: String,
+    },
+    /// It has ended.
+    Ended {
+        /// The provider's id of it.
+        id: String,
+        /// What it cost.
+        cost: Usd,
+    },
 }
 
 /// What a meter knows.

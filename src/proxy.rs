@@ -15,6 +15,7 @@ mod forward;
 mod framing;
 mod head;
 mod identify;
+mod jobs;
 mod quote;
 mod record;
 mod respond;

@@ -2,7 +2,7 @@
 //! ("universal AI") as `feature/subfeature/provider`. Its answers tell what they cost: that is charged, and the price book bounds it.
 //!
 //! One file a concern: `ask` bounds what is asked, `fields` says which members it adds to OpenAI's and Anthropic's, `universal` is the operation for
-//! all that is no language model, `messages` speaks Anthropic's shapes, `catalog` lists models and features, `simulate` makes answers up,
+//! all that is no language model, `jobs` those that take longer than a request, `messages` speaks Anthropic's shapes, `catalog` lists models and features, `simulate` makes answers up,
 //! `sellers` says whose prices apply, `headers` lists what passes.
 //!
 //! Source: Eden AI's documentation of version 3 (its API reference; "Chat Completions", "Universal AI", "Webhooks", "Buying Credits"), read in November 2026,
@@ -12,6 +12,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 
 use self::catalog::{INFO, MODELS};
+use self::jobs::{BEGIN, POLL};
 use self::messages::{COUNT_TOKENS, MESSAGES};
 use self::universal::UNIVERSAL;
 use super::openai::{self, Shape};
@@ -23,6 +24,7 @@ mod ask;
 mod catalog;
 mod fields;
 mod headers;
+mod jobs;
 mod messages;
 mod sellers;
 mod simulate;
@@ -44,7 +46,7 @@ const CHAT: Metered = Metered { name: "chat.completions", feature: "text__chat",
 const EMBEDDINGS: Metered = Metered { name: "embeddings", feature: "text__embeddings", shape: Shape::Embedding };
 
 /// What else the API has, by the beginning of the path.
-const NOT_YET: [(&str, &str); 12] = [
+const NOT_YET: [(&str, &str); 11] = [
     ("responses", "the Responses API"),
     ("images", "image generation"),
     ("audio", "speech and transcription"),
@@ -52,7 +54,6 @@ const NOT_YET: [(&str, &str); 12] = [
     ("moderations", "moderations"),
     ("decisions", "decisions"),
     ("upload", "files, which all tokens of this gateway would share"),
-    ("universal-ai/async", "the list of jobs, which are those of all tokens"),
     ("universal-ai/collections", "collections of faces, which all tokens of this gateway would share"),
     ("manage", "the management API"),
     ("batches", "batches"),
@@ -72,6 +73,9 @@ impl Api for EdenAi {
             "v1/messages" => (&MESSAGES, Method::POST),
             "v1/messages/count_tokens" => (&COUNT_TOKENS, Method::POST),
             "universal-ai" => (&UNIVERSAL, Method::POST),
+            // Its list, at the same path, is that of all tokens.
+            "universal-ai/async" => (&BEGIN, Method::POST),
+            _ if jobs::is_job(path) => (&POLL, Method::GET),
             "models" | "llm/models" => (&MODELS, Method::GET),
             _ if catalog::is_info(path) => (&INFO, Method::GET),
             _ => return Err(no_operation(path)),
@@ -165,7 +169,7 @@ fn no_operation(path: &str) -> NoOperation {
     let message = match NOT_YET.iter().find(|(step, _)| is_below(step)) {
         Some((_, what)) => format!("'{}' is not available through this gateway yet: it does not meter {what}.", shown(path)),
         None => format!(
-            "'{}' is not an operation that this gateway knows. It has chat/completions, llm/chat/completions, v1/messages, embeddings, universal-ai, models and info.",
+            "'{}' is not an operation that this gateway knows. It has chat/completions, llm/chat/completions, v1/messages, embeddings, universal-ai, universal-ai/async, models and info.",
             shown(path)
         ),
     };

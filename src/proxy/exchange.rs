@@ -25,6 +25,7 @@ use crate::money::Usd;
 use crate::prices::Usage;
 
 use super::head::{is_encoded, is_event_stream, reported_in_header};
+use super::jobs;
 use super::quote::Price;
 use super::record::{self, Record};
 use super::settle::{Charge, Ending, charge};
@@ -116,6 +117,8 @@ struct Charging {
     cost: Usd,
     usage: Usage,
     estimated: bool,
+    /// A job was begun or asked for: only what the ledger says it charged was charged.
+    of_job: bool,
 }
 
 /// A durable charge.
@@ -258,7 +261,7 @@ impl Inner {
         self.failed = !head.status.is_success();
         let price = self.bill.as_ref().map(|bill| &bill.price);
         self.meter = Some(match price {
-            Some(Price::ReportedJson { pointer, .. }) => crate::apis::http::reported_cost_meter(streamed, pointer),
+            Some(Price::ReportedJson { pointer, .. }) if !self.operation.reports_cost() => crate::apis::http::reported_cost_meter(streamed, pointer),
             _ => self.operation.meter(&self.ask, streamed),
         });
         self.reported = price.and_then(|price| reported_in_header(price, &head.headers));
@@ -447,17 +450,30 @@ impl Inner {
             true if matches!(bill.price, Price::Tokens(_)) => Charge::Hold,
             _ => charge(&bill.price, ending, &measured, reported, admitted, self.route.on_uncertain),
         };
-        let Bill { grant, label, price_version, .. } = bill;
+        let Bill { grant, price, label, price_version } = bill;
+        let job = self.meter.as_ref().and_then(|meter| meter.job()).filter(|_| ending == Ending::Complete);
+        let job = job.and_then(|job| jobs::outcome(job, &price, &grant.facts().account, &label.provider, &price_version));
         let began = Instant::now();
-        let charging = match due {
-            Charge::Cost { cost, certainty, usage } => {
-                let ticket = grant.settle(cost, certainty, usage, label.clone(), &price_version);
-                Charging { ticket: Some(ticket), began, label, cost, usage, estimated: certainty != Certainty::Exact }
+        let charging = match (job, due) {
+            (Some(jobs::Outcome::Keep(kept)), _) => {
+                let ticket = grant.keep(kept, jobs::LEASE);
+                Charging { ticket: Some(ticket), began, label, cost: admitted.amount, usage: Usage::default(), estimated: true, of_job: true }
             }
-            Charge::Hold => Charging { ticket: Some(grant.charge_hold()), began, label, cost: admitted.amount, usage: Usage::default(), estimated: true },
-            Charge::Void => {
+            (Some(jobs::Outcome::Settle(settlement)), _) => {
+                let (cost, usage) = (settlement.cost, settlement.usage);
+                Charging { ticket: Some(grant.settle_kept(settlement)), began, label, cost, usage, estimated: false, of_job: true }
+            }
+            (None, Charge::Cost { cost, certainty, usage }) => {
+                let ticket = grant.settle(cost, certainty, usage, label.clone(), &price_version);
+                Charging { ticket: Some(ticket), began, label, cost, usage, estimated: certainty != Certainty::Exact, of_job: false }
+            }
+            (None, Charge::Hold) => {
+                let ticket = grant.charge_hold();
+                Charging { ticket: Some(ticket), began, label, cost: admitted.amount, usage: Usage::default(), estimated: true, of_job: false }
+            }
+            (None, Charge::Void) => {
                 grant.void();
-                Charging { ticket: None, began, label, cost: Usd::ZERO, usage: Usage::default(), estimated: false }
+                Charging { ticket: None, began, label, cost: Usd::ZERO, usage: Usage::default(), estimated: false, of_job: false }
             }
         };
         Stage::Settling { charging, then }
@@ -467,8 +483,9 @@ impl Inner {
     fn settled(&mut self, charging: &Charging, settled: Result<Settled, LedgerError>) {
         match settled {
             Ok(settled) => {
-                self.receipt = Some(Receipt { cost: charging.cost, balance: settled.balance });
-                if charging.ticket.is_some() {
+                let charged = !charging.of_job || settled.charged;
+                self.receipt = charged.then_some(Receipt { cost: charging.cost, balance: settled.balance });
+                if charging.ticket.is_some() && charged {
                     self.record.charged(&charging.label, charging.cost, &charging.usage, charging.estimated, &settled, charging.began.elapsed());
                 }
                 if self.comment {

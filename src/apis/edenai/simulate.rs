@@ -3,6 +3,7 @@
 //! A simulated cost is what a dollar for a million input tokens and two for a million output tokens make of the usage; for universal AI a tenth of a cent.
 
 use bytes::Bytes;
+use http::StatusCode;
 use serde_json::{Value, json};
 
 use crate::apis::members::TopMembers;
@@ -78,6 +79,33 @@ pub(super) fn universal(body: &[u8]) -> Result<Simulated, Problem> {
     let mut answer = called.answer("success", CALL);
     answer["output"] = json!({"simulated": true, "text": text::prose(&mut Seed::of_request("universal-ai", &body).dice())});
     Ok(Simulated::json(answer.to_string()))
+}
+
+/// Answers `POST universal-ai/async`.
+pub(super) fn begun(body: &[u8]) -> Result<Simulated, Problem> {
+    let body = fields::object(body)?;
+    let map = body.as_object().ok_or_else(|| Problem::not_json("it holds another JSON value"))?;
+    let called = Called::read(map)?;
+    let seed = Seed::of_request("universal-ai/async", &body);
+    let mut answer = called.answer("processing", "0.000");
+    answer["public_id"] = json!(seed.id("sim-", 32));
+    answer["created_at"] = json!(written(seed.created()));
+    Ok(Simulated { status: StatusCode::ACCEPTED, ..Simulated::json(answer.to_string()) })
+}
+
+/// Answers `GET universal-ai/async/{id}`: it has ended, whichever it was.
+pub(super) fn job(id: &str) -> Simulated {
+    let called = Called { feature: "simulated", subfeature: "simulated_async", provider: "simulated", model: None };
+    let seed = Seed::of_bytes("job", id.as_bytes());
+    let mut answer = called.answer("success", CALL);
+    answer["public_id"] = json!(id);
+    answer["created_at"] = json!(written(seed.created()));
+    answer["output"] = json!({"simulated": true, "text": text::prose(&mut seed.dice())});
+    Simulated::json(answer.to_string())
+}
+
+fn written(seconds: u64) -> String {
+    i64::try_from(seconds).ok().and_then(|seconds| jiff::Timestamp::from_second(seconds).ok()).unwrap_or_default().to_string()
 }
 
 /// Which feature was called.

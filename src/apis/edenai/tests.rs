@@ -43,6 +43,8 @@ fn every_path_is_an_operation_or_says_why_not() {
         ("v1/messages", Method::POST, "messages"),
         ("v1/messages/count_tokens", Method::POST, "messages.count_tokens"),
         ("universal-ai", Method::POST, "universal_ai"),
+        ("universal-ai/async", Method::POST, "universal_ai.begin_job"),
+        ("universal-ai/async/550e8400-e29b", Method::GET, "universal_ai.job"),
         ("models", Method::GET, "models.list"),
         ("llm/models", Method::GET, "models.list"),
         ("info", Method::GET, "info"),
@@ -57,7 +59,8 @@ fn every_path_is_an_operation_or_says_why_not() {
         ("images/generations", "image generation"),
         ("audio/speech", "speech"),
         ("upload", "files"),
-        ("universal-ai/async", "jobs"),
+        ("universal-ai/asyncs", "not an operation"),
+        ("universal-ai/async/a/b", "not an operation"),
         ("universal-ai/collections/1/items", "collections"),
         ("manage/keys/", "management"),
         ("v1/messages/batches", "not an operation"),
@@ -211,6 +214,12 @@ fn simulated_answers_tell_their_cost() {
     assert_eq!(embedded["cost"].as_f64(), Some(embedded["usage"]["prompt_tokens"].as_f64().unwrap() / 1e6));
     let read = whole("universal-ai", &json!({"model": "ocr/ocr/google/v1/x", "input": {}}));
     assert_eq!((&read["status"], &read["cost"], &read["feature"], &read["model"]), (&json!("success"), &json!("0.001"), &json!("ocr"), &json!("v1/x")));
+    let body = json!({"model": "ocr/ocr_async/google", "input": {}});
+    let begun = whole("universal-ai/async", &body);
+    assert_eq!((simulated("universal-ai/async", &body).status.as_u16(), &begun["status"], &begun["cost"]), (202, &json!("processing"), &json!("0.000")));
+    let id = begun["public_id"].as_str().unwrap();
+    let ended = whole(&format!("universal-ai/async/{id}"), &Value::Null);
+    assert_eq!((&ended["public_id"], &ended["status"], &ended["cost"]), (&begun["public_id"], &json!("success"), &json!("0.001")));
     assert_eq!(whole("models", &Value::Null)["data"][0]["id"], "openai/gpt-4o");
     assert_eq!(whole("info/ocr", &Value::Null)["feature"], "ocr");
 }

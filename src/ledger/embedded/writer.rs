@@ -328,7 +328,9 @@ impl Answer {
                 });
                 drop(reply.send(answer));
             }
-            Self::Settle(Job::Settle(_, Some(reply)) | Job::ChargeHold(_, Some(reply)) | Job::Keep { reply: Some(reply), .. }, result) => drop(reply.send(result.map_err(LedgerError::from))),
+            Self::Settle(Job::Settle(_, Some(reply)) | Job::ChargeHold(_, Some(reply)) | Job::Keep { reply: Some(reply), .. }, result) => {
+                drop(reply.send(result.map_err(LedgerError::from)))
+            }
             Self::Settle(_, Ok(_)) => {}
             Self::Settle(_, Err(error)) => tracing::error!(%error, "a request could not be settled; its hold is charged when its lease ends"),
             Self::Renew(reply, result) => drop(reply.send(result.map_err(LedgerError::from))),

@@ -149,12 +149,19 @@ pub(super) fn chat(wish: &Wish, script: &Script) -> Value {
 
 /// A JSON answer that is there at once.
 pub(super) fn whole(answer: Value, consumed: Consumed, script: &Script, entry: &Entry) -> Response<ChannelBody> {
+    whole_with(200, answer, consumed, script, entry)
+}
+
+pub(super) fn whole_with(status: u16, answer: Value, consumed: Consumed, script: &Script, entry: &Entry) -> Response<ChannelBody> {
     let mut bytes = Bytes::from(answer.to_string());
     if script.gzip {
         bytes = stored_gzip(&bytes).into();
     }
-    let mut response =
-        Response::builder().header("content-type", "application/json").header("x-request-id", "req-stand-in").header("openai-processing-ms", "7");
+    let mut response = Response::builder()
+        .status(status)
+        .header("content-type", "application/json")
+        .header("x-request-id", "req-stand-in")
+        .header("openai-processing-ms", "7");
     response = response.header("set-cookie", "session=provider").header("openai-organization", "org-of-the-operator");
     if script.gzip {
         response = response.header("content-encoding", "gzip");

@@ -22,6 +22,10 @@ pub(super) fn answer(path: &str, request: &Value, script: &Script, entry: &Entry
         models(script, entry)
     } else if path.ends_with("/universal-ai") {
         universal(request, script, entry)
+    } else if path.ends_with("/universal-ai/async") {
+        begin(request, script, entry)
+    } else if let Some((_, id)) = path.split_once("/universal-ai/async/") {
+        job(id, script, entry)
     } else if path.ends_with("/count_tokens") {
         anthropic::answer(path, request, script, entry)
     } else {
@@ -86,6 +90,37 @@ fn models(script: &Script, entry: &Entry) -> Response<ChannelBody> {
     let mut data: Vec<Value> = (0..2_000).map(|number| model(&format!("nobody/model-{number}"))).collect();
     data.extend(["openai/gpt-4o-mini", "gpt-4o-mini", "anthropic/claude-haiku-4-5", "openai/gpt-4o-mini@eu"].map(model));
     answers::whole(json!({"object": "list", "data": data}), Consumed::default(), script, entry)
+}
+
+/// Begins a job, and bills it: one cent, or what the script says. What it will say when it is asked for stands in its id.
+fn begin(request: &Value, script: &Script, entry: &Entry) -> Response<ChannelBody> {
+    let cost = script.cost.as_deref().map_or(CENT, nanos);
+    let how = if script.failed { "fail" } else { "success" };
+    let id = format!("job-{}-{}-{how}-{cost}", entry.index, script.pending);
+    let mut answer = state(&id, "processing", "0.000");
+    answer["provider"] = json!(request["model"].as_str().and_then(|model| model.split('/').nth(2)));
+    answers::whole_with(202, answer, Consumed { cost, ..Consumed::default() }, script, entry)
+}
+
+/// What has become of a job.
+fn job(id: &str, script: &Script, entry: &Entry) -> Response<ChannelBody> {
+    let [_, _, pending, how, cost] = id.split('-').collect::<Vec<_>>()[..] else {
+        return answers::whole_with(404, json!({"detail": "no such job"}), Consumed::default(), script, entry);
+    };
+    let asked = entry.shared.rows.lock().unwrap().iter().filter(|row| row.target.ends_with(id)).count();
+    let mut answer = if asked <= pending.parse().unwrap() { state(id, "processing", "0.000") } else { state(id, how, &dollars_text(cost.parse().unwrap())) };
+    if script.no_cost {
+        answer.as_object_mut().unwrap().remove("cost");
+    }
+    answers::whole(answer, Consumed::default(), script, entry)
+}
+
+fn dollars_text(nanos: i64) -> String {
+    crate::support::money::dollars(nanos)
+}
+
+fn state(id: &str, status: &str, cost: &str) -> Value {
+    json!({"public_id": id, "status": status, "cost": cost, "output": {"text": "read"}, "error": null, "created_at": "2026-01-01T00:00:00Z"})
 }
 
 /// One cent, or what the script says: told as a string.

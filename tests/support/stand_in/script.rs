@@ -54,6 +54,8 @@ pub(crate) struct Script {
     pub(crate) no_cost: bool,
     /// `big`: the answer has megabytes. Universal AI only.
     pub(crate) big: bool,
+    /// `pending=N`: a job is still under way the first N times that it is asked for. Universal AI only.
+    pub(crate) pending: usize,
     /// `failed`: the answer says that the model's provider failed. Universal AI only.
     pub(crate) failed: bool,
 }
@@ -94,6 +96,7 @@ impl Default for Script {
             cost: None,
             no_cost: false,
             big: false,
+            pending: 0,
             failed: false,
         }
     }
@@ -147,6 +150,7 @@ impl Script {
                 "gzip" => self.gzip = true,
                 "redirect" => self.redirect = true,
                 "no-cost" => self.no_cost = true,
+                "pending" => self.pending = number() as usize,
                 "big" => self.big = true,
                 "failed" => self.failed = true,
                 "cost" => self.cost = Some(value.to_owned()),
