@@ -192,6 +192,11 @@ pub trait Meter: Send {
         self.measured().served_output
     }
 
+    /// True where whatever was passed so far ends with a whole event, so that something can be put in before the next one.
+    fn between_events(&self) -> bool {
+        false
+    }
+
     /// What ends the stream at this point as the API itself does when an output limit is reached, with that usage: whole events that every
     /// SDK takes for a proper end. None where there is no such end, or where it would come in the middle of an event.
     fn end_at_limit(&mut self, _usage: &Usage) -> Option<Bytes> {
@@ -277,6 +282,11 @@ pub trait Api: std::fmt::Debug + Send + Sync + 'static {
 
     /// A simulated error of the provider's, as JSON in its own shape.
     fn problem_body(&self, problem: &Problem) -> Bytes;
+
+    /// What a stream says while there is nothing to say: whole, and without meaning to every client of the API. None where nothing is known to be.
+    fn keep_alive(&self) -> Option<&'static str> {
+        None
+    }
 
     /// The API whose shapes a path below the mount takes, where it is not this one.
     fn at(&self, _path: &str) -> Option<&'static dyn Api> {

@@ -16,6 +16,7 @@ mod framing;
 mod head;
 mod identify;
 mod jobs;
+mod keep_alive;
 mod quote;
 mod record;
 mod respond;

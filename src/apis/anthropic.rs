@@ -128,6 +128,11 @@ impl Api for Anthropic {
         simulate::problem_body(problem)
     }
 
+    /// The API's own event for this (its guide "Streaming messages", on ping events).
+    fn keep_alive(&self) -> Option<&'static str> {
+        Some("event: ping\ndata: {\"type\": \"ping\"}\n\n")
+    }
+
     fn is_spoken(&self, headers: &HeaderMap) -> bool {
         headers.contains_key(&headers::VERSION)
     }

@@ -117,6 +117,10 @@ impl Api for EdenAi {
         openai::problem_body(problem)
     }
 
+    fn keep_alive(&self) -> Option<&'static str> {
+        openai::OpenAi.keep_alive()
+    }
+
     fn at(&self, path: &str) -> Option<&'static dyn Api> {
         path.starts_with("v1/").then_some(&messages::EdenMessages)
     }

@@ -132,6 +132,11 @@ impl Api for OpenAi {
     fn problem_body(&self, problem: &Problem) -> Bytes {
         problem_body(problem)
     }
+
+    /// A comment, which no SDK shows.
+    fn keep_alive(&self) -> Option<&'static str> {
+        Some(": ping\n\n")
+    }
 }
 
 impl Operation for Metered {

@@ -54,6 +54,8 @@ pub struct Route {
     pub default_max_output: Option<u64>,
     /// Whether streams end with a comment that tells the cost.
     pub stream_cost_comment: bool,
+    /// After how much silence a stream says that it lives; none: never.
+    pub keep_alive: Option<Duration>,
     /// The report's key for `http` routes.
     pub feature: String,
 }

@@ -26,6 +26,7 @@ use crate::prices::Usage;
 
 use super::head::{is_encoded, is_event_stream, reported_in_header};
 use super::jobs;
+use super::keep_alive::KeepAlive;
 use super::quote::Price;
 use super::record::{self, Record};
 use super::settle::{Charge, Ending, charge};
@@ -78,6 +79,8 @@ struct Inner {
     deadline: Instant,
     last: Instant,
     timer: Pin<Box<Sleep>>,
+    /// What the client is told while the provider is silent.
+    keep_alive: Option<KeepAlive>,
 }
 
 #[allow(clippy::large_enum_variant, reason = "there is one an exchange, boxed with it")]
@@ -92,6 +95,15 @@ enum Stage {
     Tail(Incoming),
     Broken(BodyError),
     Ended,
+}
+
+/// How the provider's silence ended.
+#[derive(PartialEq)]
+enum Silence {
+    /// The client was told something meanwhile.
+    Broken,
+    /// It was too long.
+    TooLong,
 }
 
 enum Then {
@@ -152,6 +164,7 @@ impl Exchange {
             deadline,
             last: now,
             timer: Box::pin(tokio::time::sleep_until(deadline)),
+            keep_alive: None,
         }))))
     }
 
@@ -209,6 +222,13 @@ impl Exchange {
         Some((record, passing))
     }
 
+    /// From now on the client is told this while the provider is silent, as often as the route says.
+    pub(super) fn keep_alive(&mut self, says: Option<&'static str>) {
+        if let Some(inner) = &mut self.0 {
+            inner.keep_alive = says.zip(inner.route.keep_alive).map(|(says, every)| KeepAlive::new(says, every));
+        }
+    }
+
     /// Chooses the meter by the head of the answer.
     pub(super) fn begin_metering(&mut self, head: &Parts) {
         if let Some(inner) = &mut self.0 {
@@ -224,6 +244,7 @@ impl Drop for Exchange {
             return;
         }
         inner.record.outcome(record::CUT);
+        inner.keep_alive = None;
         if inner.bill.is_some() && inner.route.on_disconnect == OnDisconnect::Cancel {
             // Before the head nobody knows what the provider has done already.
             let ending = if matches!(inner.stage, Stage::AwaitingHead(_)) { Ending::TimedOut } else { Ending::Cut };
@@ -325,6 +346,9 @@ impl Inner {
     /// What is ready goes out in one write.
     fn next_passing(&mut self) -> Option<Bytes> {
         let first = self.passing.pop_front()?;
+        if let Some(keep_alive) = &mut self.keep_alive {
+            keep_alive.heard();
+        }
         if self.passing.is_empty() {
             return Some(first);
         }
@@ -343,8 +367,9 @@ impl Inner {
                 let frame = match Pin::new(body).poll_frame(context) {
                     Poll::Ready(frame) => frame,
                     Poll::Pending => {
-                        ready!(self.poll_timeout(context));
-                        self.stage = self.conclude(Ending::TimedOut, Then::Break("the provider stopped answering".into()));
+                        if ready!(self.poll_silence(context)) == Silence::TooLong {
+                            self.stage = self.conclude(Ending::TimedOut, Then::Break("the provider stopped answering".into()));
+                        }
                         return Poll::Ready(());
                     }
                 };
@@ -420,12 +445,21 @@ impl Inner {
         if self.failed { Ending::ProviderError } else { Ending::Complete }
     }
 
-    /// Pending until the provider has been silent for too long, or the whole request took too long.
-    fn poll_timeout(&mut self, context: &mut Context<'_>) -> Poll<()> {
+    /// Pending until the provider has been silent for too long, or the whole request took too long; or for so long that the client is told something.
+    fn poll_silence(&mut self, context: &mut Context<'_>) -> Poll<Silence> {
         loop {
-            let due = self.deadline.min(self.last + self.route.upstream.idle_timeout);
+            let too_long = self.deadline.min(self.last + self.route.upstream.idle_timeout);
+            let between_events = self.meter.as_ref().is_some_and(|meter| meter.between_events());
+            let keep_alive = self.keep_alive.as_mut().filter(|_| between_events);
+            let due = keep_alive.as_ref().map_or(too_long, |keep_alive| keep_alive.due().min(too_long));
             if due <= Instant::now() {
-                return Poll::Ready(());
+                return Poll::Ready(match keep_alive {
+                    Some(keep_alive) if due < too_long => {
+                        self.passing.push_back(keep_alive.speak());
+                        Silence::Broken
+                    }
+                    _ => Silence::TooLong,
+                });
             }
             if self.timer.deadline() != due {
                 self.timer.as_mut().reset(due);

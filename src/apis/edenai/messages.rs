@@ -63,6 +63,10 @@ impl Api for EdenMessages {
         Anthropic.complete_headers(headers);
     }
 
+    fn keep_alive(&self) -> Option<&'static str> {
+        Anthropic.keep_alive()
+    }
+
     fn sellers(&self) -> &'static [Seller] {
         EdenAi.sellers()
     }

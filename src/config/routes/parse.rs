@@ -22,6 +22,8 @@ use super::{OnDisconnect, OnUncertain, Route, RoutePath, RoutePrice, Routes, Ups
 
 /// Below this many output tokens an answer is not worth sending, unless a route says otherwise.
 const MIN_OUTPUT: u64 = 16;
+/// Clients and the proxies before them wait for a minute at least.
+const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -60,6 +62,7 @@ struct RawRoute {
     min_output: Option<u32>,
     default_max_output: Option<u32>,
     stream_cost_comment: Option<bool>,
+    keep_alive: Option<Spanned<String>>,
     feature: Option<Spanned<String>>,
 }
 
@@ -221,6 +224,10 @@ impl Checker<'_> {
                 place.get_ref().clone()
             },
         );
+        let keep_alive = match raw.keep_alive.as_ref() {
+            Some(place) if place.get_ref() == "off" => None,
+            place => Some(self.duration(place, KEEP_ALIVE)),
+        };
         let on_disconnect = self.choice(raw.on_disconnect.as_ref(), [("drain", OnDisconnect::Drain), ("cancel", OnDisconnect::Cancel)]);
         let on_uncertain = self.choice(raw.on_uncertain.as_ref(), [("charge", OnUncertain::Charge), ("void", OnUncertain::Void)]);
         if self.errors.len() > before {
@@ -239,6 +246,7 @@ impl Checker<'_> {
             min_output: raw.min_output.map_or(MIN_OUTPUT, u64::from),
             default_max_output: raw.default_max_output.map(u64::from),
             stream_cost_comment: raw.stream_cost_comment.unwrap_or(false),
+            keep_alive,
             feature,
         })
     }
