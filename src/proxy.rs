@@ -10,6 +10,7 @@
 mod accept;
 mod admit;
 mod body;
+mod charging;
 mod exchange;
 mod forward;
 mod framing;

@@ -16,6 +16,7 @@ mod exact_budget;
 mod export_import;
 mod failover;
 mod hangup;
+mod keep_alive;
 mod metrics;
 mod outage;
 mod redis_servers;

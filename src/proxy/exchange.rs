@@ -20,12 +20,11 @@ use tokio::time::{Instant, Sleep};
 
 use crate::apis::{Ask, Measured, Meter, Operation};
 use crate::config::{OnDisconnect, Route};
-use crate::ledger::{Certainty, ChargeLabel, Grant, LedgerError, SettleTicket, Settled};
+use crate::ledger::{ChargeLabel, Grant, LedgerError, Settled};
 use crate::money::Usd;
-use crate::prices::Usage;
 
+use super::charging::{Charging, Receipt};
 use super::head::{is_encoded, is_event_stream, reported_in_header};
-use super::jobs;
 use super::keep_alive::KeepAlive;
 use super::quote::Price;
 use super::record::{self, Record};
@@ -119,25 +118,6 @@ pub(super) struct Bill {
     pub(super) price: Price,
     pub(super) label: ChargeLabel,
     pub(super) price_version: String,
-}
-
-/// A charge that is being made durable.
-struct Charging {
-    ticket: Option<SettleTicket>,
-    began: Instant,
-    label: ChargeLabel,
-    cost: Usd,
-    usage: Usage,
-    estimated: bool,
-    /// A job was begun or asked for: only what the ledger says it charged was charged.
-    of_job: bool,
-}
-
-/// A durable charge.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Receipt {
-    pub(super) cost: Usd,
-    pub(super) balance: Option<Usd>,
 }
 
 // === impl Exchange ===
@@ -484,32 +464,8 @@ impl Inner {
             true if matches!(bill.price, Price::Tokens(_)) => Charge::Hold,
             _ => charge(&bill.price, ending, &measured, reported, admitted, self.route.on_uncertain),
         };
-        let Bill { grant, price, label, price_version } = bill;
         let job = self.meter.as_ref().and_then(|meter| meter.job()).filter(|_| ending == Ending::Complete);
-        let job = job.and_then(|job| jobs::outcome(job, &price, &grant.facts().account, &label.provider, &price_version));
-        let began = Instant::now();
-        let charging = match (job, due) {
-            (Some(jobs::Outcome::Keep(kept)), _) => {
-                let ticket = grant.keep(kept, jobs::LEASE);
-                Charging { ticket: Some(ticket), began, label, cost: admitted.amount, usage: Usage::default(), estimated: true, of_job: true }
-            }
-            (Some(jobs::Outcome::Settle(settlement)), _) => {
-                let (cost, usage) = (settlement.cost, settlement.usage);
-                Charging { ticket: Some(grant.settle_kept(settlement)), began, label, cost, usage, estimated: false, of_job: true }
-            }
-            (None, Charge::Cost { cost, certainty, usage }) => {
-                let ticket = grant.settle(cost, certainty, usage, label.clone(), &price_version);
-                Charging { ticket: Some(ticket), began, label, cost, usage, estimated: certainty != Certainty::Exact, of_job: false }
-            }
-            (None, Charge::Hold) => {
-                let ticket = grant.charge_hold();
-                Charging { ticket: Some(ticket), began, label, cost: admitted.amount, usage: Usage::default(), estimated: true, of_job: false }
-            }
-            (None, Charge::Void) => {
-                grant.void();
-                Charging { ticket: None, began, label, cost: Usd::ZERO, usage: Usage::default(), estimated: false, of_job: false }
-            }
-        };
+        let charging = Charging::begin(bill, due, job);
         Stage::Settling { charging, then }
     }
 
@@ -517,9 +473,8 @@ impl Inner {
     fn settled(&mut self, charging: &Charging, settled: Result<Settled, LedgerError>) {
         match settled {
             Ok(settled) => {
-                let charged = !charging.of_job || settled.charged;
-                self.receipt = charged.then_some(Receipt { cost: charging.cost, balance: settled.balance });
-                if charging.ticket.is_some() && charged {
+                self.receipt = charging.receipt(&settled);
+                if charging.is_booked(&settled) {
                     self.record.charged(&charging.label, charging.cost, &charging.usage, charging.estimated, &settled, charging.began.elapsed());
                 }
                 if self.comment {
@@ -531,17 +486,6 @@ impl Inner {
                 }
             }
             Err(error) => tracing::error!(%error, request_id = %self.record.id(), "a settlement was not confirmed"),
-        }
-    }
-}
-
-// === impl Charging ===
-
-impl Charging {
-    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Result<Settled, LedgerError>> {
-        match &mut self.ticket {
-            Some(ticket) => Pin::new(ticket).poll(context),
-            None => Poll::Ready(Ok(Settled::default())),
         }
     }
 }

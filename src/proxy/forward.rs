@@ -11,7 +11,8 @@ use crate::money::Usd;
 use crate::sandbox::Simulated;
 
 use super::admit::Granted;
-use super::exchange::{Bill, Exchange, HeadError, Progress, Receipt};
+use super::charging::Receipt;
+use super::exchange::{Bill, Exchange, HeadError, Progress};
 use super::head::is_event_stream;
 use super::quote::{Kind, Price, Quoted, usable};
 use super::record::{self, Record};

@@ -278,7 +278,7 @@ pub(super) fn events(wish: &Wish, script: &Script) -> Vec<Event> {
 /// Sends the events. What nobody takes any more is not consumed: the model stops when its reader is gone.
 pub(super) async fn send(events: Vec<Event>, script: Script, entry: Entry, writer: BodyWriter) {
     let line = if script.crlf { "\r\n" } else { "\n" };
-    let mut waited = false;
+    let (mut waited, mut stalled) = (false, false);
     for (index, event) in events.iter().enumerate() {
         if script.cut == Some(index) {
             // hyper drops what it has not flushed yet: what is in the ledger as sent should be on the wire.
@@ -290,6 +290,14 @@ pub(super) async fn send(events: Vec<Event>, script: Script, entry: Entry, write
         let bytes = Bytes::from(format!("{name}data: {}{line}{line}", event.text));
         entry.update(|row| row.consumed = event.consumed);
         entry.sends(&bytes);
+        let stalls = script.stall.filter(|_| event.carries_text && !std::mem::replace(&mut stalled, event.carries_text));
+        let (front, bytes) = bytes.split_at(stalls.unwrap_or(0).min(bytes.len()));
+        if stalls.is_some() {
+            if writer.send(Ok(Bytes::copy_from_slice(front))).await.is_err() {
+                return;
+            }
+            entry.gate().await;
+        }
         for piece in bytes.chunks(script.split.unwrap_or(bytes.len()).max(1)) {
             if writer.send(Ok(Bytes::copy_from_slice(piece))).await.is_err() {
                 return;

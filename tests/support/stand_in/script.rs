@@ -40,6 +40,8 @@ pub(crate) struct Script {
     pub(crate) gate_head: bool,
     /// `gate=first`: waits after the first event that carries text until the gate opens.
     pub(crate) gate_first: bool,
+    /// `stall=N`: sends the first N bytes of the first event that carries text, and waits for the gate with the rest.
+    pub(crate) stall: Option<usize>,
     /// `hang`: takes the request and never answers.
     pub(crate) hang: bool,
     /// `reset`: closes the connection before the head.
@@ -89,6 +91,7 @@ impl Default for Script {
             delay_head: None,
             gate_head: false,
             gate_first: false,
+            stall: None,
             hang: false,
             reset: false,
             gzip: false,
@@ -145,6 +148,7 @@ impl Script {
                 "crlf" => self.crlf = true,
                 "delay" => self.delay = millis(),
                 "delay-head" => self.delay_head = millis(),
+                "stall" => self.stall = Some(number() as usize),
                 "hang" => self.hang = true,
                 "reset" => self.reset = true,
                 "gzip" => self.gzip = true,
