@@ -1,4 +1,5 @@
-"""Runs the tests of one SDK (`run.py openai`, `run.py anthropic`) with the version in this interpreter; closes with "N passed, N failed"."""
+"""Runs the tests of one SDK (`run.py openai`, `run.py anthropic`), or of what several can call (`run.py edenai`), with the versions in this interpreter;
+closes with "N passed, N failed"."""
 
 import importlib
 import importlib.metadata
@@ -9,7 +10,8 @@ import unittest
 sdk = sys.argv[1] if len(sys.argv) > 1 else "openai"
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
-print(f"{sdk} {importlib.metadata.version(sdk)}, Python {sys.version.split()[0]}", flush=True)
+installed = [f"{package.name} {package.version}" for package in importlib.metadata.distributions() if package.name in ("openai", "anthropic", sdk)]
+print(f"{sdk}: {', '.join(installed)}, Python {sys.version.split()[0]}", flush=True)
 suite = unittest.defaultTestLoader.loadTestsFromModule(importlib.import_module(f"test_{sdk}"))
 result = unittest.TextTestRunner(stream=sys.stdout, verbosity=2).run(suite)
 failed = len(result.failures) + len(result.errors)
