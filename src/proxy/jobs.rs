@@ -15,6 +15,7 @@ use super::quote::Price;
 pub(super) const LEASE: Duration = Duration::from_secs(24 * 3600);
 
 /// What becomes of the money.
+#[allow(clippy::large_enum_variant, reason = "there is one a request, and not for long")]
 pub(super) enum Outcome {
     /// The request's hold lives on under this id.
     Keep(HoldId),
