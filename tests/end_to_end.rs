@@ -16,6 +16,7 @@ mod exact_budget;
 mod export_import;
 mod failover;
 mod hangup;
+mod jobs;
 mod keep_alive;
 mod metrics;
 mod outage;
