@@ -222,6 +222,30 @@ async fn universal_ai_costs_what_it_tells_within_the_hold_of_its_route() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_price_book_may_have_the_upstreams_own_prices() {
+    let provider = StandIn::start().await;
+    let folder = tempfile::tempdir().unwrap();
+    let prices = folder.path().join("prices.toml");
+    let moderation = "[[models]]\nprovider = \"edenai\"\nid = \"text/moderation/openai\"\nprices = { requests_kcount = \"1\" }\n";
+    let region = "[[models]]\nprovider = \"edenai\"\nid = \"openai/gpt-4o-mini@eu\"\nmax_output = 100\nprices = { input_mtok = \"1\", output_mtok = \"2\" }\n";
+    std::fs::write(&prices, format!("{moderation}{region}")).unwrap();
+    let setup = Setup::new(&Routes::at(provider.address()).edenai("/v3/*", "")).env("SPENDGATE_PRICES", prices.to_str().unwrap());
+    let gateway = Gateway::start(setup).await;
+    let secret = gateway.tokens().with_budget("own", "1.00").await;
+    let client = gateway.client();
+    client.ask(universal(&secret, "text/moderation/openai", "@{cost=0.0004}")).await.expect(200);
+    client.ask(chat(&secret, &body("openai/gpt-4o-mini@eu", "@{cost=0.0002}"))).await.expect(200);
+    assert_eq!(gateway.tokens().settled("own").await.spent, 600_000);
+    client.ask(universal(&secret, "text/moderation/openai", "@{no-cost}")).await.expect(200);
+    assert_eq!(gateway.tokens().settled("own").await.spent, 1_600_000, "the price book's, where none is told");
+    let poor = gateway.tokens().with_budget("poor", "0.0009").await;
+    let refusal = client.ask(universal(&poor, "text/moderation/openai", "x")).await.refused(402, "budget_exhausted");
+    assert_eq!(nanos(refusal.json()["error"]["budget"]["asked"].as_str().unwrap()), 1_000_000);
+    client.ask(chat(&secret, &body(CHAT, "x"))).await.refused(403, "model_not_priced");
+    gateway.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_has_no_price_is_refused_in_the_shape_of_the_path() {
     let provider = StandIn::start().await;
     let gateway = gateway(&provider).await;
