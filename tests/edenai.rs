@@ -221,102 +221,27 @@ async fn universal_ai_costs_what_it_tells_within_the_hold_of_its_route() {
     gateway.close().await;
 }
 
-fn begin(secret: &str, model: &str, text: &str) -> Request {
-    Request::post("/v3/universal-ai/async", &json!({"model": model, "input": {"file": text}, "webhook_receiver": "https://example.com"})).bearer(secret)
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_job_is_held_for_and_charged_once_by_whoever_first_sees_what_it_cost() {
+async fn the_price_book_may_have_the_upstreams_own_prices() {
     let provider = StandIn::start().await;
-    let mut gateway = gateway(&provider).await;
-    let secret = gateway.tokens().with_budget("jobs", "1.00").await;
-    let other = gateway.tokens().with_budget("other", "1.00").await;
-    let job = async |gateway: &Gateway, text: &str| {
-        let begun = gateway.client().ask(begin(&secret, "ocr/ocr_async/google", text)).await.expect(202);
-        assert_eq!((begun.json()["status"].as_str(), begun.header("spendgate-cost")), (Some("processing"), None), "nobody knows yet");
-        format!("/v3/universal-ai/async/{}", begun.json()["public_id"].as_str().unwrap())
-    };
-    let money = async |gateway: &Gateway| {
-        let money = gateway.tokens().money("jobs").await;
-        (money.balance.unwrap(), money.held, money.spent)
-    };
-    let dear = job(&gateway, "@{pending=2 cost=0.07}").await;
-    let cheap = job(&gateway, "@{cost=0.002}").await;
-    let failed = job(&gateway, "@{failed cost=0}").await;
-    assert_eq!(money(&gateway).await, (100 * CENT, 15 * CENT, 0));
-    for _ in 0..2 {
-        let poll = gateway.client().ask(Request::get(&dear).bearer(&secret)).await.expect(200);
-        assert_eq!((poll.json()["status"].as_str(), told(&poll)), (Some("processing"), 0));
-    }
-    assert_eq!(money(&gateway).await, (100 * CENT, 15 * CENT, 0));
-    // The gateway dies; another process on the ledger settles what the first has begun.
-    gateway.kill9();
-    gateway.audit();
-    gateway.launch().await;
-    let poll = gateway.client().ask(Request::get(&dear).bearer(&secret)).await.expect(200);
-    assert_eq!((poll.body.as_ref(), told(&poll)), (provider.rows().last().unwrap().sent.as_slice(), 7 * CENT));
-    assert_eq!(money(&gateway).await, (93 * CENT, 10 * CENT, 7 * CENT), "above its hold, and in full");
-    // Many at once, and another token of the account that knows its id: once, and on the token that began it.
-    let polls = (0..8).map(|number| Request::get(&cheap).bearer(if number % 2 == 0 { &secret } else { &other }));
-    let mut asked = tokio::task::JoinSet::new();
-    for poll in polls {
-        let client = gateway.client();
-        asked.spawn(async move { client.ask(poll).await.expect(200) });
-    }
-    let answers = asked.join_all().await;
-    assert_eq!(answers.iter().filter(|answer| answer.header("spendgate-cost").is_some()).count(), 1, "once");
-    assert_eq!(money(&gateway).await, (93 * CENT - 2_000_000, 5 * CENT, 7 * CENT + 2_000_000));
-    gateway.client().ask(Request::get(&failed).bearer(&secret)).await.expect(200);
-    assert_eq!(gateway.tokens().settled("jobs").await.spent, provider.cost());
-    gateway.kill9();
-    gateway.launch().await;
-    for path in [&dear, &cheap, &failed] {
-        gateway.client().ask(Request::get(path).bearer(&secret)).await.expect(200);
-    }
-    assert_eq!((gateway.tokens().settled("jobs").await.spent, gateway.tokens().settled("other").await.spent), (provider.cost(), 0));
-    let report = String::from_utf8(gateway.command(&["usage", "--json", "--by", "model,feature"]).stdout).unwrap();
-    assert!(report.contains("\"ocr/ocr_async/google\"") && report.contains("\"ocr__ocr_async\""), "{report}");
-    let metrics = gateway.metrics().await;
-    assert!(metrics.contains("spendgate_requests_total"), "{metrics}");
-    gateway.close().await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_job_that_is_not_known_to_have_begun_costs_its_hold_and_one_refused_nothing() {
-    let provider = StandIn::start().await;
-    let gateway = gateway(&provider).await;
-    let secret = gateway.tokens().with_budget("odd", "1.00").await;
+    let folder = tempfile::tempdir().unwrap();
+    let prices = folder.path().join("prices.toml");
+    let moderation = "[[models]]\nprovider = \"edenai\"\nid = \"text/moderation/openai\"\nprices = { requests_kcount = \"1\" }\n";
+    let region = "[[models]]\nprovider = \"edenai\"\nid = \"openai/gpt-4o-mini@eu\"\nmax_output = 100\nprices = { input_mtok = \"1\", output_mtok = \"2\" }\n";
+    std::fs::write(&prices, format!("{moderation}{region}")).unwrap();
+    let setup = Setup::new(&Routes::at(provider.address()).edenai("/v3/*", "")).env("SPENDGATE_PRICES", prices.to_str().unwrap());
+    let gateway = Gateway::start(setup).await;
+    let secret = gateway.tokens().with_budget("own", "1.00").await;
     let client = gateway.client();
-    client.ask(begin(&secret, "ocr/ocr_async/google", "@{status=422}")).await.expect(422);
-    assert_eq!(gateway.tokens().settled("odd").await.spent, 0);
-    client.ask(begin(&secret, "ocr/ocr_async/google", "@{cut=1}")).await.expect(502);
-    assert_eq!(gateway.tokens().settled("odd").await.spent, 5 * CENT);
-    client.ask(Request::get("/v3/universal-ai/async/no-such-job").bearer(&secret)).await.expect(404);
-    // An answer that breaks off, or does not say what it cost, settles nothing; the next one does.
-    let begun = client.ask(begin(&secret, "ocr/ocr_async/google", "@{cost=0.01}")).await.expect(202);
-    let path = format!("/v3/universal-ai/async/{}", begun.json()["public_id"].as_str().unwrap());
-    for (how, status) in [("cut=1", 502), ("no-cost", 200), ("status=500", 500)] {
-        provider.behave(how);
-        client.ask(Request::get(&path).bearer(&secret)).await.expect(status);
-        let money = gateway.tokens().money("odd").await;
-        assert_eq!((money.held, money.spent), (5 * CENT, 5 * CENT), "{how}");
-    }
-    provider.behave("");
-    client.ask(Request::get(&path).bearer(&secret)).await.expect(200);
-    assert_eq!(gateway.tokens().settled("odd").await.spent, 6 * CENT);
-    // A token that has no money for the hold begins none; the list, which is that of all tokens, and other methods are refused.
-    let poor = gateway.tokens().with_budget("poor", "0.04").await;
-    let count = provider.count();
-    client.ask(begin(&poor, "ocr/ocr_async/google", "x")).await.refused(402, "budget_exhausted");
-    client.ask(begin(&secret, "video/generation_async/openai", "x")).await.refused(403, "model_not_priced");
-    client.ask(Request::get("/v3/universal-ai/async").bearer(&secret)).await.refused(404, "route_not_found");
-    client.ask(Request::new(hyper::Method::DELETE, &path).bearer(&secret)).await.refused(404, "route_not_found");
-    assert_eq!(provider.count(), count);
-    let sandbox = gateway.tokens().sandbox("sand").await;
-    let begun = client.ask(begin(&sandbox, "ocr/ocr_async/google", "x")).await.expect(202).json();
-    let path = format!("/v3/universal-ai/async/{}", begun["public_id"].as_str().unwrap());
-    assert_eq!(client.ask(Request::get(&path).bearer(&sandbox)).await.expect(200).json()["status"], "success");
-    assert_eq!(provider.count(), count);
+    client.ask(universal(&secret, "text/moderation/openai", "@{cost=0.0004}")).await.expect(200);
+    client.ask(chat(&secret, &body("openai/gpt-4o-mini@eu", "@{cost=0.0002}"))).await.expect(200);
+    assert_eq!(gateway.tokens().settled("own").await.spent, 600_000);
+    client.ask(universal(&secret, "text/moderation/openai", "@{no-cost}")).await.expect(200);
+    assert_eq!(gateway.tokens().settled("own").await.spent, 1_600_000, "the price book's, where none is told");
+    let poor = gateway.tokens().with_budget("poor", "0.0009").await;
+    let refusal = client.ask(universal(&poor, "text/moderation/openai", "x")).await.refused(402, "budget_exhausted");
+    assert_eq!(nanos(refusal.json()["error"]["budget"]["asked"].as_str().unwrap()), 1_000_000);
+    client.ask(chat(&secret, &body(CHAT, "x"))).await.refused(403, "model_not_priced");
     gateway.close().await;
 }
 

@@ -23,6 +23,7 @@ mod failover;
 mod gemini;
 mod hangup;
 mod import_killed;
+mod jobs;
 mod keep_alive;
 mod metrics;
 mod mistral;
