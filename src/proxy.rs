@@ -34,7 +34,7 @@ pub use record::InFlight;
 use std::sync::Arc;
 
 use http::{Request, Response};
-use hyper::body::Incoming;
+use hyper::body::{Body, Incoming};
 
 use crate::apis::Refusal;
 use crate::config::Live;
@@ -101,18 +101,23 @@ impl Proxy {
     /// Takes one request down the road.
     pub async fn handle(self: Arc<Self>, request: Request<Incoming>, peer: Peer) -> Response<ResponseBody> {
         let mut record = Record::begin(self.metrics.clone(), &self.in_flight);
-        match self.admit(request, peer, &mut record).await {
+        let has_body = !request.body().is_end_stream();
+        match self.admit(request, peer, has_body, &mut record).await {
             Ok(granted) => forward::forward(granted, &self.upstreams, &self.experience, record).await,
             Err(refused) => respond::refused(*refused, record),
         }
     }
 
-    /// All stages before anything is sent.
-    async fn admit(&self, request: Request<Incoming>, peer: Peer, record: &mut Record) -> Result<Granted, Box<Refused>> {
-        let screened = screen::screen(request, peer)?;
-        let routed = route::route(screened, self.live.snapshot())?;
+    /// All stages before anything is sent. What is refused before the body has been read leaves it unread.
+    async fn admit(&self, request: Request<Incoming>, peer: Peer, has_body: bool, record: &mut Record) -> Result<Granted, Box<Refused>> {
+        let unread = |mut refused: Box<Refused>| {
+            refused.unread_body = has_body;
+            refused
+        };
+        let screened = screen::screen(request, peer).map_err(unread)?;
+        let routed = route::route(screened, self.live.snapshot()).map_err(unread)?;
         record.routed(&routed);
-        let identified = identify::identify(routed, &self.ledger, &self.bad_credentials, peer.address.ip()).await?;
+        let identified = identify::identify(routed, &self.ledger, &self.bad_credentials, peer.address.ip()).await.map_err(unread)?;
         record.identified(&identified);
         let quoted = quote::quote(identified, self.max_body).await?;
         record.quoted(&quoted);
@@ -125,10 +130,12 @@ impl Proxy {
 pub(crate) struct Refused {
     refusal: Refusal,
     api: &'static dyn crate::apis::Api,
+    /// The request's body was not read: its connection cannot be used again, and the client is told so.
+    unread_body: bool,
 }
 
 impl Refused {
     fn new(api: &'static dyn crate::apis::Api, refusal: Refusal) -> Box<Self> {
-        Box::new(Self { refusal, api })
+        Box::new(Self { refusal, api, unread_body: false })
     }
 }

@@ -6,7 +6,7 @@ use crate::support::asks::{CHAT, chat, limited, ocr, send, streamed};
 use crate::support::gateway::MAIN_KEY;
 use crate::support::money::{CENT, DOLLAR};
 use crate::support::routes::{Routes, UPSTREAM_KEY};
-use crate::support::{Client, Gateway, Request, Setup, StandIn, eventually, ports, raw};
+use crate::support::{Client, Connection, Gateway, Request, Setup, StandIn, eventually, ports, raw};
 
 /// A secret with the right form that nobody was given.
 fn stranger() -> String {
@@ -125,6 +125,25 @@ async fn budgets_say_what_is_left_and_what_was_asked() {
     waiting.await.unwrap().expect(200);
     client.ask(ocr(&one)).await.refused(402, "budget_exhausted");
     assert_eq!(provider.count(), 1);
+    gateway.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_refusal_says_whether_the_connection_can_be_used_again() {
+    let provider = StandIn::start().await;
+    let gateway = Gateway::before(&provider).await;
+    let client = gateway.client();
+    let poor = gateway.tokens().with_budget("poor", "0.000001").await;
+    // Where the body is left unread the connection ends, and a client that was not told would lose its next request on it.
+    for request in [send(&stranger(), &chat("hi")), Request::post("/nowhere", &chat("hi")).bearer(&poor), Request::post("/v1/files", &chat("hi")).bearer(&poor)]
+    {
+        assert_eq!(client.ask(request).await.header("connection"), Some("close"));
+    }
+    let mut connection = Connection::open(client.address).await.unwrap();
+    for request in [send(&poor, &chat("hi")), Request::get("/nowhere"), Request::get("/v1/models").bearer(&stranger()), send(&poor, &chat("hi"))] {
+        let answer = connection.ask(client.address, request).await.unwrap();
+        assert!(answer.status.is_client_error() && answer.header("connection").is_none(), "{answer:?}");
+    }
     gateway.close().await;
 }
 

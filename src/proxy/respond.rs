@@ -22,7 +22,7 @@ pub(super) fn put_request_id(headers: &mut HeaderMap, record: &Record) {
 
 /// The refusal in the caller's shape.
 pub(super) fn refused(refused: Refused, mut record: Record) -> Response<ResponseBody> {
-    let Refused { refusal, api } = refused;
+    let Refused { refusal, api, unread_body } = refused;
     record.outcome(refusal.code);
     record.status(refusal.status.as_u16());
     let body: Bytes = api.refusal_body(&refusal, Some(&record.id().to_string()));
@@ -37,7 +37,7 @@ pub(super) fn refused(refused: Refused, mut record: Record) -> Response<Response
     if let Some(retry) = refusal.should_retry() {
         headers.insert(HeaderName::from_static("x-should-retry"), HeaderValue::from_static(if retry { "true" } else { "false" }));
     }
-    if refusal.closes_connection() {
+    if unread_body || refusal.closes_connection() {
         headers.insert(CONNECTION, HeaderValue::from_static("close"));
     }
     put_request_id(headers, &record);

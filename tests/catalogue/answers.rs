@@ -11,7 +11,20 @@ const ASKS: &[(&str, &str, &str)] = &[
     ("streamed chat of three answers", CHAT, r#"{"model":"gpt-4o-mini","messages":[{"role":"user","content":"hi"}],"max_tokens":30,"n":3,"stream":true}"#),
     ("completion", "/v1/completions", r#"{"model":"gpt-3.5-turbo-instruct","prompt":"once","max_tokens":30,"best_of":3}"#),
     ("embedding", "/v1/embeddings", r#"{"model":"text-embedding-3-small","input":["a text to embed","and another one"]}"#),
+    ("response", "/v1/responses", r#"{"model":"gpt-4o-mini","input":"hi","max_output_tokens":30}"#),
+    ("streamed response", "/v1/responses", r#"{"model":"gpt-4o-mini","input":"hi","max_output_tokens":30,"stream":true}"#),
     ("message", "/v1/messages", r#"{"model":"claude-haiku-4-5","messages":[{"role":"user","content":"hi"}],"max_tokens":30}"#),
+    ("gemini", "/v1beta/models/gemini-2.5-flash:generateContent", r#"{"contents":[{"parts":[{"text":"hi"}]}],"generationConfig":{"maxOutputTokens":30}}"#),
+    (
+        "gemini's list",
+        "/v1beta/models/gemini-2.5-flash:streamGenerateContent",
+        r#"{"contents":[{"parts":[{"text":"hi"}]}],"generationConfig":{"maxOutputTokens":30}}"#,
+    ),
+    (
+        "gemini's events",
+        "/v1beta/models/gemini-2.5-flash:streamGenerateContent?alt=sse",
+        r#"{"contents":[{"parts":[{"text":"hi"}]}],"generationConfig":{"maxOutputTokens":30}}"#,
+    ),
     ("streamed message", "/v1/messages", r#"{"model":"claude-haiku-4-5","messages":[{"role":"user","content":"hi"}],"max_tokens":30,"stream":true}"#),
 ];
 
@@ -42,7 +55,7 @@ pub(super) fn attempts() -> Vec<Attempt> {
                 attempts.push(Attempt::post(format!("{ask}: {name}"), path, body, *expect).told(script));
             }
         }
-        if body.contains("stream") {
+        if body.contains("stream") || path.contains("stream") {
             for at in [1, 2, 10, 30] {
                 attempts.push(Attempt::post(format!("{ask}: cut after {at} events"), path, body, AtLeast).told(&format!("cut={at}")));
             }

@@ -54,6 +54,8 @@ pub(super) enum Expect {
     Exact,
     /// Served, and charged at least that.
     AtLeast,
+    /// Refused, and the provider heard nothing; or served, and charged exactly.
+    Fair,
     /// The provider was asked and bills nothing; nothing is charged.
     Unbilled,
     /// Simulated: the provider heard nothing, and nothing is charged.
@@ -80,6 +82,12 @@ impl Attempt {
         let length = body.as_ref().len();
         let headers = format!("Authorization: Bearer {SECRET}\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n{headers}");
         Self::of(name, &format!("POST {path}"), &headers, body, expect)
+    }
+
+    /// A request of JSON with any method.
+    pub(super) fn lined(name: impl Into<String>, line: &str, body: &str, expect: Expect) -> Self {
+        let headers = format!("Authorization: Bearer {SECRET}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n", body.len());
+        Self::of(name, line, &headers, body, expect)
     }
 
     /// The provider does this, after all that it does by itself.

@@ -1,6 +1,6 @@
 //! Fields of OpenAI's chats that cost money, or that could hide what costs money.
 
-use super::attempt::Expect::{Exact, Refused};
+use super::attempt::Expect::{Exact, Fair, Refused};
 use super::attempt::{Attempt, Expect};
 use crate::support::asks::CHAT;
 
@@ -118,7 +118,7 @@ const FIELDS: &[Row] = &[
     ("a key of one's own", r#""max_tokens":20,"api_key":"sk-other""#, Refused(400)),
     ("an answer for nothing", r#""max_tokens":20,"mock_response":"free""#, Refused(400)),
     ("a price of one's choice", r#""max_tokens":20,"input_cost_per_token":0,"output_cost_per_token":0"#, Refused(400)),
-    ("usage of one's own", r#""max_tokens":20,"usage":{"prompt_tokens":0,"completion_tokens":0}"#, Refused(400)),
+    ("usage of one's own", r#""max_tokens":20,"usage":{"prompt_tokens":0,"completion_tokens":0}"#, Fair),
 ];
 
 /// The message's `content`, the provider's script, and what must come of it.

@@ -32,7 +32,6 @@ const PATHS: &[&str] = &[
     "/v1/chat\\completions",
     "/v1/v1/chat/completions",
     "/v1/openai/v1/chat/completions",
-    "/openai/deployments/gpt-4o-mini/chat/completions",
     "/v1beta/chat/completions",
     "/chat/completions",
     "/v1/engines/gpt-4o-mini/completions",
@@ -113,8 +112,7 @@ pub(super) fn attempts() -> Vec<Attempt> {
         attempts.push(Attempt::post(format!("path: {path}"), path, BODY, Turned));
     }
     for method in METHODS {
-        let headers = format!("Authorization: Bearer {SECRET}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n", BODY.len());
-        attempts.push(Attempt::of(format!("method: {method}"), &format!("{method} {CHAT}"), &headers, BODY, Turned));
+        attempts.push(Attempt::lined(format!("method: {method}"), &format!("{method} {CHAT}"), BODY, Turned));
     }
     for query in QUERIES {
         attempts.push(Attempt::post(format!("query: {query}"), &format!("{CHAT}{query}"), BODY, Exact));
@@ -185,8 +183,7 @@ pub(super) fn attempts() -> Vec<Attempt> {
         ("makes another token", "POST /v2/user/custom_token/", r#"{"name":"free"}"#),
         ("deletes itself", "DELETE /v2/user/custom_token/me/", ""),
     ] {
-        let headers = format!("Authorization: Bearer {SECRET}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n", body.len());
-        attempts.push(Attempt::of(format!("token: {name}"), line, &headers, body, Turned));
+        attempts.push(Attempt::lined(format!("token: {name}"), line, body, Turned));
     }
     for (name, headers) in
         [("asks as usual", ""), ("says that it is live", "Spendgate-Sandbox: false\r\n"), ("asks for many tokens", "Spendgate-Simulate: tokens=500\r\n")]

@@ -7,7 +7,7 @@ import asyncio
 import decimal
 import unittest
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import anthropic
 import openai
@@ -15,6 +15,8 @@ import pydantic
 from langchain_anthropic import ChatAnthropic
 from langchain_core.messages import HumanMessage, ToolMessage
 from langchain_core.tools import tool
+from langchain_google_genai import ChatGoogleGenerativeAI, GoogleGenerativeAIEmbeddings
+from langchain_google_genai.chat_models import ChatGoogleGenerativeAIError
 from langchain_openai import ChatOpenAI, OpenAIEmbeddings
 
 import harness
@@ -47,6 +49,9 @@ class Provider:
     unauthorized: type[Exception]
     refused: type[Exception]
     limited: type[Exception]
+    # How often it asks in all where it is told to come back; and what it takes for that.
+    tries: int = 3
+    patience: dict = field(default_factory=dict)
 
 
 def chat_openai(secret, **settings):
@@ -57,9 +62,19 @@ def chat_anthropic(secret, **settings):
     return ChatAnthropic(**{"model": "claude-haiku-4-5", "base_url": gateway.url, "api_key": secret, "max_tokens": 200, **settings})
 
 
+def responses_openai(secret, **settings):
+    return chat_openai(secret, use_responses_api=True, **settings)
+
+
+def chat_google(secret, **settings):
+    return ChatGoogleGenerativeAI(**{"model": "gemini-2.5-flash", "base_url": gateway.url, "google_api_key": secret, "max_tokens": 200, **settings})
+
+
 PROVIDERS = {
     "openai": Provider(chat_openai, (150, 600), openai.AuthenticationError, openai.APIStatusError, openai.RateLimitError),
+    "responses": Provider(responses_openai, (150, 600), openai.AuthenticationError, openai.APIStatusError, openai.RateLimitError),
     "anthropic": Provider(chat_anthropic, (1000, 5000), anthropic.AuthenticationError, anthropic.APIStatusError, anthropic.RateLimitError),
+    "google": Provider(chat_google, (300, 2500), ChatGoogleGenerativeAIError, ChatGoogleGenerativeAIError, ChatGoogleGenerativeAIError, 2, {"max_retries": 2}),
 }
 
 
@@ -128,6 +143,22 @@ class OpenAILive(Answers, unittest.TestCase):
     provider, kind = "openai", "live"
 
 
+class ResponsesSandbox(Answers, unittest.TestCase):
+    provider, kind = "responses", "sandbox"
+
+
+class ResponsesLive(Answers, unittest.TestCase):
+    provider, kind = "responses", "live"
+
+
+class GoogleSandbox(Answers, unittest.TestCase):
+    provider, kind = "google", "sandbox"
+
+
+class GoogleLive(Answers, unittest.TestCase):
+    provider, kind = "google", "live"
+
+
 class AnthropicSandbox(Answers, unittest.TestCase):
     provider, kind = "anthropic", "sandbox"
 
@@ -160,6 +191,8 @@ class More(unittest.TestCase):
                 embeddings = OpenAIEmbeddings(model="text-embedding-3-small", base_url=f"{gateway.url}/v1", api_key=secret, dimensions=64, check_embedding_ctx_length=False)
                 self.assertEqual([len(vector) for vector in embeddings.embed_documents(["one", "two"])], [64, 64])
                 self.assertEqual(len(embeddings.embed_query("one")), 64)
+                embeddings = GoogleGenerativeAIEmbeddings(model="gemini-embedding-001", base_url=gateway.url, google_api_key=secret, output_dimensionality=64)
+                self.assertEqual([len(vector) for vector in embeddings.embed_documents(["one", "two"])], [64, 64])
 
 
 class Money(unittest.TestCase):
@@ -197,17 +230,19 @@ class Money(unittest.TestCase):
                 secret = gateway.token(poor, balance="0.000001", active_balance=True)
                 with self.assertRaises(provider.refused) as raised:
                     provider.chat(secret).invoke(QUESTION)
-                self.assertEqual(raised.exception.status_code, 402)
+                # The package for Google has the status in what it wraps.
+                error = raised.exception
+                self.assertEqual(getattr(error, "status_code", None) or error.__cause__.code, 402)
                 self.assertIn(f"'{poor}' has $0.000001000 left", str(raised.exception))
                 self.assertEqual(gateway.attempts(poor), 1)
 
-    def test_a_held_budget_is_asked_for_again_twice(self):
+    def test_a_held_budget_is_asked_for_again(self):
         for name, provider in PROVIDERS.items():
             with self.subTest(name):
                 before = gateway.attempts("langchain-held")
                 with self.assertRaises(provider.limited):
-                    provider.chat(held).invoke(QUESTION)
-                self.assertEqual(gateway.attempts("langchain-held") - before, 3)
+                    provider.chat(held, **provider.patience).invoke(QUESTION)
+                self.assertEqual(gateway.attempts("langchain-held") - before, provider.tries)
 
 
 if __name__ == "__main__":

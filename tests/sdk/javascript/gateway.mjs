@@ -98,3 +98,22 @@ export function checkQuery(query) {
   assert.deepEqual(Object.keys(query).sort(), ["city", "days"]);
   assert.ok(query.days >= 1 && query.days <= 7, JSON.stringify(query));
 }
+
+/** A WAV of silence: 8,000 samples of 16 bits a second. */
+export function recording(seconds) {
+  const samples = 16_000 * seconds;
+  const file = Buffer.alloc(44 + samples);
+  file.write("RIFF", 0);
+  file.writeUInt32LE(36 + samples, 4);
+  file.write("WAVEfmt ", 8);
+  file.writeUInt32LE(16, 16);
+  file.writeUInt16LE(1, 20);
+  file.writeUInt16LE(1, 22);
+  file.writeUInt32LE(8_000, 24);
+  file.writeUInt32LE(16_000, 28);
+  file.writeUInt16LE(2, 32);
+  file.writeUInt16LE(16, 34);
+  file.write("data", 36);
+  file.writeUInt32LE(samples, 40);
+  return file;
+}

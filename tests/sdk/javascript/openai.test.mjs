@@ -2,8 +2,8 @@
 
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import OpenAI from "openai";
-import { zodResponseFormat } from "openai/helpers/zod";
+import OpenAI, { toFile } from "openai";
+import { zodResponseFormat, zodTextFormat } from "openai/helpers/zod";
 
 import * as gateway from "./gateway.mjs";
 
@@ -12,6 +12,8 @@ const EMBEDDER = "text-embedding-3-small";
 const messages = [{ role: "user", content: gateway.QUESTION }];
 const client = (secret) => new OpenAI({ baseURL: `${gateway.url}/v1`, apiKey: secret });
 const ask = (secret, more = {}) => client(secret).chat.completions.create({ model: MODEL, messages, max_tokens: 50, ...more });
+
+const respond = (secret, more = {}) => client(secret).responses.create({ model: MODEL, input: gateway.QUESTION, max_output_tokens: 200, ...more });
 
 const kinds = await gateway.bothKinds();
 for (const [kind, { secret }] of Object.entries(kinds)) {
@@ -59,12 +61,65 @@ for (const [kind, { secret }] of Object.entries(kinds)) {
       assert.deepEqual(gateway.Weather.parse(whole.choices[0].message.parsed), streamed.choices[0].message.parsed);
     });
 
+    test("a response, whole and streamed", async () => {
+      const whole = await respond(secret);
+      assert.ok(whole.output_text);
+      const final = await client(secret).responses.stream({ model: MODEL, input: gateway.QUESTION, max_output_tokens: 200 }).finalResponse();
+      assert.equal(final.output_text, whole.output_text);
+      assert.equal(final.usage.output_tokens, whole.usage.output_tokens);
+      let text = "";
+      for await (const event of await respond(secret, { stream: true })) if (event.type === "response.output_text.delta") text += event.delta;
+      assert.equal(text, whole.output_text);
+    });
+
+    test("a loop of tools of responses ends", async () => {
+      const tools = [{ type: "function", name: "get_weather", description: "Tells the weather.", parameters: gateway.QUERY_SCHEMA, strict: true }];
+      const input = [{ role: "user", content: gateway.QUESTION }];
+      const queries = [];
+      let answer;
+      for (let turn = 0; turn < 4; turn += 1) {
+        answer = await respond(secret, { input, tools, store: false });
+        input.push(...answer.output);
+        const calls = answer.output.filter((item) => item.type === "function_call");
+        if (!calls.length) break;
+        queries.push(...calls.map((call) => JSON.parse(call.arguments)));
+        input.push(...calls.map((call) => ({ type: "function_call_output", call_id: call.call_id, output: "sunny" })));
+      }
+      assert.ok(answer.output_text);
+      assert.equal(queries.length, 1);
+      gateway.checkQuery(queries[0]);
+    });
+
+    test("a response goes on from another", async () => {
+      const first = await respond(secret);
+      const second = await respond(secret, { input: "And tomorrow?", previous_response_id: first.id });
+      assert.equal(second.previous_response_id, first.id);
+      assert.ok(second.output_text);
+    });
+
+    test("structured output of a response", async () => {
+      const body = { model: MODEL, input: gateway.QUESTION, max_output_tokens: 400, text: { format: zodTextFormat(gateway.Weather, "weather") } };
+      const answer = await client(secret).responses.parse(body);
+      assert.deepEqual(gateway.Weather.parse(answer.output_parsed), answer.output_parsed);
+    });
+
     test("embeddings", async () => {
       // The SDK asks for base64 and decodes it by itself.
       const answer = await client(secret).embeddings.create({ model: EMBEDDER, input: ["one", "two"], dimensions: 64 });
       assert.deepEqual(answer.data.map((item) => item.embedding.length), [64, 64]);
       const floats = await client(secret).embeddings.create({ model: EMBEDDER, input: "one", dimensions: 64, encoding_format: "float" });
       answer.data[0].embedding.forEach((value, at) => assert.ok(Math.abs(value - floats.data[0].embedding[at]) < 1e-5));
+    });
+
+    test("images, speech and transcripts", async () => {
+      const images = await client(secret).images.generate({ model: "gpt-image-1", prompt: "a cat", quality: "low", size: "1024x1024" });
+      assert.ok(Buffer.from(images.data[0].b64_json, "base64").length > 0 && images.usage.output_tokens > 0);
+      const speech = await client(secret).audio.speech.create({ model: "tts-1", voice: "alloy", input: "A text to be said.", response_format: "pcm" });
+      assert.ok((await speech.arrayBuffer()).byteLength > 0);
+      const file = await toFile(gateway.recording(3), "speech.wav");
+      const transcript = await client(secret).audio.transcriptions.create({ model: "whisper-1", file });
+      assert.ok(transcript.text);
+      assert.equal(transcript.usage.seconds, 3);
     });
 
     test("legacy completions", async () => {
@@ -98,11 +153,23 @@ describe("openai, money and refusals", () => {
           for await (const _ of await ask(secret, { max_tokens, stream: true }));
           usages.push(usages.at(-1));
         }
+        usages.push((await respond(secret)).usage);
+        for await (const event of await respond(secret, { stream: true })) if (event.type.match(/completed|incomplete/)) usages.push(event.response.usage);
         usages.push({ ...(await client(secret).embeddings.create({ model: EMBEDDER, input: "some text to embed" })).usage, embedded: true });
         return usages;
       },
-      (usage) => (usage.embedded ? usage.prompt_tokens * 20 : usage.prompt_tokens * 150 + usage.completion_tokens * 600),
+      (usage) => (usage.embedded ? usage.prompt_tokens * 20 : (usage.prompt_tokens ?? usage.input_tokens) * 150 + (usage.completion_tokens ?? usage.output_tokens) * 600),
     ));
+
+  test("the charge of media is what they cost", async () => {
+    const { secret } = await gateway.withBudget("1.00");
+    await client(secret).images.generate({ model: "dall-e-3", prompt: "a cat", response_format: "b64_json" });
+    const speech = await client(secret).audio.speech.create({ model: "tts-1", voice: "alloy", input: "A text to be said." });
+    await speech.arrayBuffer();
+    await client(secret).audio.transcriptions.create({ model: "whisper-1", file: await toFile(gateway.recording(3), "speech.wav") });
+    // A piece at 4 cents, 18 characters at $15 a million, 3 seconds at $0.0001.
+    assert.equal((await gateway.money(secret)).spent, 40_000_000 + 18 * 15_000 + 3 * 100_000);
+  });
 
   test("nothing is spent in the sandbox", async () => assert.equal((await gateway.money(kinds.sandbox.secret)).spent, 0));
 
@@ -127,6 +194,12 @@ describe("openai, money and refusals", () => {
     const { error } = await gateway.failure(() => ask(kinds.live.secret, { model: "nobody-knows-this" }));
     assert.ok(error instanceof OpenAI.PermissionDeniedError, error);
     assert.equal(error.code, "model_not_priced");
+  });
+
+  test("402 for a spent budget in responses, once", async () => {
+    const poor = await gateway.withBudget("0.000001");
+    const { error, attempts } = await gateway.failure(() => respond(poor.secret), gateway.asToken(poor));
+    assert.deepEqual([error.status, error.code, attempts], [402, "budget_exhausted", 1]);
   });
 
   test("429 while others hold the budget, tried again twice", async () => {

@@ -19,7 +19,9 @@ struct Wish {
     model: String,
     prompt: i64,
     thoughts: i64,
+    /// Of each candidate.
     completion: i64,
+    candidates: i64,
     limited: bool,
 }
 
@@ -68,7 +70,11 @@ fn element(event: &Event, (index, count): (usize, usize), _line: &str) -> Bytes 
 
 impl Wish {
     fn read(model: &str, json: &Value, script: &Script) -> Self {
-        let texts = ["contents", "content", "requests"].iter().map(|name| answers::tokens_of(&json[*name])).sum::<i64>();
+        let read = if script.greedy { answers::bytes_of } else { answers::tokens_of };
+        let mut texts = ["contents", "content", "requests"].iter().map(|name| read(&json[*name])).sum::<i64>();
+        if script.greedy {
+            texts += ["systemInstruction", "system_instruction", "tools", "toolConfig"].iter().map(|name| read(&json[*name])).sum::<i64>();
+        }
         let config = if json["generationConfig"].is_null() { &json["generation_config"] } else { &json["generationConfig"] };
         let limit = config["maxOutputTokens"].as_i64().or(config["max_output_tokens"].as_i64()).unwrap_or(i64::MAX);
         // Thoughts and answer share the limit.
@@ -79,12 +85,14 @@ impl Wish {
             prompt: script.prompt.unwrap_or(texts + 1),
             thoughts,
             completion,
+            candidates: config["candidateCount"].as_i64().or(config["candidate_count"].as_i64()).unwrap_or(1),
             limited: thoughts + completion < script.thoughts + script.tokens,
         }
     }
 
     fn consumed(&self, completion: i64, script: &Script) -> Consumed {
-        let mut consumed = Consumed::tokens(&self.model, self.prompt + script.tool, script.cached.min(self.prompt), completion + self.thoughts);
+        let mut consumed =
+            Consumed::tokens(&self.model, self.prompt + script.tool, script.cached.min(self.prompt), completion * self.candidates + self.thoughts);
         consumed.cost += script.audio * AUDIO;
         consumed.cost += if self.model.starts_with("gemini-2") { script.searches.min(1) * PROMPT_SEARCHED } else { script.searches * QUERY };
         consumed
@@ -96,10 +104,12 @@ impl Wish {
 
     fn usage(&self, completion: i64, script: &Script) -> Option<Value> {
         let (cached, text) = (script.cached.min(self.prompt), self.prompt - script.audio);
+        let completion = completion * self.candidates;
         let said = match script.usage {
             UsageReport::Missing | UsageReport::Comment => return None,
             UsageReport::Negative => -completion - 1,
             UsageReport::Absurd => 1 << 50,
+            // On a stream every piece tells what was consumed so far.
             UsageReport::Honest | UsageReport::Twice => completion,
         };
         // Counts of nothing are left out.

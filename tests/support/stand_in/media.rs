@@ -56,7 +56,7 @@ fn images(wish: &Wish, script: &Script, entry: &Entry) -> Response<ChannelBody> 
         "input_tokens": text + given, "input_tokens_details": {"text_tokens": text, "image_tokens": given},
         "output_tokens": told(made, script), "total_tokens": text + given + made,
     });
-    let usage = (script.usage != UsageReport::Missing).then_some(usage);
+    let usage = (!script.hides_usage()).then_some(usage);
     let image = "A".repeat(usize::try_from(script.cached).unwrap().max(100));
     if wish.get("stream") == "true" {
         let kind = if wish.path.ends_with("edits") { "image_edit" } else { "image_generation" };
@@ -94,7 +94,7 @@ fn speech(wish: &Wish, script: &Script, entry: &Entry) -> Response<ChannelBody> 
             })
             .collect();
         let mut done = json!({"type": "speech.audio.done"});
-        if script.usage != UsageReport::Missing {
+        if !script.hides_usage() {
             done["usage"] = json!({"input_tokens": prompt, "output_tokens": told(spoken, script), "total_tokens": prompt + spoken});
         }
         events.push(Event { name: None, text: done.to_string(), consumed, carries_text: false });
@@ -146,7 +146,7 @@ fn transcript(wish: &Wish, script: &Script, entry: &Entry) -> Response<ChannelBo
         json!({"type": "tokens", "input_tokens": audio, "input_token_details": details, "output_tokens": told(script.tokens, script), "total_tokens": audio})
     };
     let with_usage = |mut answer: Value| {
-        if script.usage != UsageReport::Missing {
+        if !script.hides_usage() {
             answer["usage"] = usage.clone();
         }
         answer
@@ -228,6 +228,6 @@ impl Wish {
     }
 
     fn number(&self, name: &str) -> Option<i64> {
-        self.fields.get(name).map(|value| value.parse().unwrap())
+        self.fields.get(name).filter(|value| *value != "null").map(|value| value.parse().unwrap())
     }
 }

@@ -14,6 +14,7 @@ const SEARCH: i64 = 10_000_000;
 /// What the request asks for.
 struct Wish {
     model: String,
+    tier: String,
     previous: Value,
     prompt: i64,
     completion: i64,
@@ -48,10 +49,15 @@ pub(super) fn answer(path: &str, request: &Value, script: &Script, entry: &Entry
 
 impl Wish {
     fn read(json: &Value, script: &Script) -> Self {
-        let prompt = answers::tokens_of(&json["input"]) + 4;
+        let mut prompt = answers::tokens_of(&json["input"]) + 4;
+        if script.greedy {
+            prompt = ["input", "instructions", "tools", "text", "prompt"].iter().map(|member| answers::bytes_of(&json[*member])).sum::<i64>() + 4;
+        }
+        let asked_tier = json["service_tier"].as_str().filter(|tier| *tier != "auto").unwrap_or("default");
         let completion = script.tokens.min(json["max_output_tokens"].as_i64().unwrap_or(i64::MAX));
         Self {
             model: json["model"].as_str().unwrap_or_default().to_owned(),
+            tier: script.tier.clone().unwrap_or_else(|| asked_tier.to_owned()),
             previous: json["previous_response_id"].clone(),
             prompt: script.prompt.unwrap_or(prompt),
             completion,
@@ -61,7 +67,7 @@ impl Wish {
     }
 
     fn consumed(&self, completion: i64, script: &Script) -> Consumed {
-        let mut consumed = Consumed::tokens(&self.model, self.prompt, script.cached.min(self.prompt), completion);
+        let mut consumed = Consumed::at_tier(&self.model, &self.tier, self.prompt, script.cached.min(self.prompt), completion);
         consumed.cost += script.searches * SEARCH;
         consumed
     }
@@ -81,7 +87,7 @@ impl Wish {
         let begun = status == "in_progress";
         let mut response = json!({
             "id": "resp_stand_in", "object": "response", "created_at": 1_700_000_000, "status": if begun { status } else { self.status() }, "model": self.model,
-            "previous_response_id": self.previous, "error": null, "incomplete_details": null, "service_tier": "default", "usage": null, "output": [],
+            "previous_response_id": self.previous, "error": null, "incomplete_details": null, "service_tier": self.tier, "usage": null, "output": [],
             "parallel_tool_calls": true, "tool_choice": "auto", "tools": [],
         });
         if begun {
@@ -95,10 +101,15 @@ impl Wish {
             response["tool_usage"] = json!({"web_search": {"num_requests": script.searches}});
         }
         let output = match script.usage {
-            UsageReport::Missing | UsageReport::Comment => return response,
+            UsageReport::Missing => return response,
             UsageReport::Negative => -self.completion,
             UsageReport::Absurd => 1 << 50,
+            // On a stream only the last event tells.
             UsageReport::Honest | UsageReport::Twice => self.completion,
+            UsageReport::Comment => {
+                response["comment"] = json!({"usage": {"input_tokens": self.prompt, "output_tokens": self.completion}});
+                return response;
+            }
         };
         let cached = script.cached.min(self.prompt);
         response["usage"] = json!({

@@ -145,6 +145,11 @@ impl Script {
         script
     }
 
+    /// Nothing is said of the usage where clients look for it.
+    pub(super) fn hides_usage(&self) -> bool {
+        matches!(self.usage, UsageReport::Missing | UsageReport::Comment)
+    }
+
     fn follow(&mut self, text: &str) {
         for word in text.split_whitespace() {
             let (name, value) = word.split_once('=').unwrap_or((word, ""));
