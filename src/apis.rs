@@ -13,6 +13,7 @@ use crate::sandbox::{Faults, Problem, Simulated};
 
 mod anthropic;
 mod cohere;
+mod edenai;
 mod event_meter;
 mod gemini;
 pub mod http;
@@ -27,6 +28,7 @@ mod read;
 mod recording;
 mod refusal;
 mod seal;
+mod sellers;
 mod splice;
 mod sse;
 mod tokens;
@@ -35,13 +37,14 @@ mod whole;
 pub use models::ModelList;
 pub use refusal::{BudgetBody, Refusal, RefusalKind};
 pub use seal::{KeptId, Seal};
+pub use sellers::{Priced, Seller, listed, price};
 
 use splice::Edits;
 pub use tokens::Served;
 
 /// Every API that a route can speak: a new one is a folder here and a line in this table.
-pub const ALL: [&'static dyn Api; 7] =
-    [&openai::OpenAi, &openai::Azure, &anthropic::Anthropic, &gemini::Gemini, &cohere::Cohere, &mistral::Mistral, &http::Http];
+pub const ALL: [&'static dyn Api; 8] =
+    [&openai::OpenAi, &openai::Azure, &anthropic::Anthropic, &gemini::Gemini, &cohere::Cohere, &mistral::Mistral, &edenai::EdenAi, &http::Http];
 
 /// A request as an operation sees it.
 #[derive(Clone, Copy, Debug)]
@@ -76,6 +79,11 @@ pub trait Operation: Send + Sync + 'static {
 
     /// Its key in reports: `text__chat`.
     fn feature(&self) -> &'static str;
+
+    /// Its key in reports, where that goes by the model.
+    fn feature_of(&self, _ask: &Ask) -> Option<String> {
+        None
+    }
 
     /// How it is paid for.
     fn billing(&self) -> Billing;
@@ -131,6 +139,11 @@ pub trait Operation: Send + Sync + 'static {
 
     /// The output limit that was held for is written into requests that set none, even where the provider is known to have one of its own.
     fn writes_limit(&self) -> bool {
+        false
+    }
+
+    /// True where the provider's answers tell what they cost ([`Measured::reported_cost`]): that is charged then, and the price book only bounds it.
+    fn reports_cost(&self) -> bool {
         false
     }
 
@@ -218,11 +231,38 @@ pub trait Meter: Send {
     /// So many thousandths of a token the provider puts into a short event at most.
     fn set_pace(&mut self, _milli: u64) {}
 
+    /// What the whole answer tells of a job that goes on at the provider, or did.
+    fn job(&self) -> Option<Job> {
+        None
+    }
+
+    /// True where whatever was passed so far ends with a whole event, so that something can be put in before the next one.
+    fn between_events(&self) -> bool {
+        false
+    }
+
     /// What ends the stream at this point as the API itself does when an output limit is reached, with that usage: whole events that every
     /// SDK takes for a proper end. None where there is no such end, or where it would come in the middle of an event.
     fn end_at_limit(&mut self, _usage: &Usage) -> Option<Bytes> {
         None
     }
+}
+
+/// What an answer tells of a job: work that goes on at the provider when the request that began it has ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Job {
+    /// It was begun; what it costs is not known yet.
+    Begun {
+        /// The provider's id of it.
+        id: String,
+    },
+    /// It has ended.
+    Ended {
+        /// The provider's id of it.
+        id: String,
+        /// What it cost.
+        cost: Usd,
+    },
 }
 
 /// What a meter knows.
@@ -243,7 +283,7 @@ pub struct Measured {
     pub served_output: u64,
     /// The API's own end was seen, or what the provider reports only there: nothing of the usage is missing.
     pub complete: bool,
-    /// The cost in the provider's own words, where the route says where it stands.
+    /// The cost in the provider's own words, where the route says where it stands or the operation's answers tell it.
     pub reported_cost: Option<Usd>,
 }
 
@@ -286,6 +326,21 @@ pub trait Api: std::fmt::Debug + Send + Sync + 'static {
 
     /// A simulated error of the provider's, as JSON in its own shape.
     fn problem_body(&self, problem: &Problem) -> Bytes;
+
+    /// What a stream says while there is nothing to say: whole, and without meaning to every client of the API. None where nothing is known to be.
+    fn keep_alive(&self) -> Option<&'static str> {
+        None
+    }
+
+    /// The API whose shapes a path below the mount takes, where it is not this one.
+    fn at(&self, _path: &str) -> Option<&'static dyn Api> {
+        None
+    }
+
+    /// Whose models this API resells as `seller/model`, at their prices.
+    fn sellers(&self) -> &'static [Seller] {
+        &[]
+    }
 
     /// True where operations are known and stand below a mount. False where any call is taken, at the price of the route.
     fn has_operations(&self) -> bool {

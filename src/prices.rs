@@ -3,6 +3,7 @@
 //! - [`usage`](Usage): what was consumed, in disjoint classes.
 //! - [`rates`](Rates): what each class costs, and the one place where a cost is computed.
 //! - [`keys`](UnitError): the names under which people write prices (`input_mtok`), and their scales.
+//! - [`margin`](Margin): by how much a provider's bill may exceed the book.
 //! - [`model`](ModelPrice): one model: its limits, and its rates by date, hour and service tier.
 //! - [`images`](ImageKind): what an image of some size and quality costs.
 //! - `names`: which model a name means.
@@ -16,6 +17,7 @@ mod file;
 mod images;
 pub(crate) mod import;
 mod keys;
+mod margin;
 mod model;
 mod names;
 mod quote;
@@ -28,6 +30,7 @@ pub use book::PriceBook;
 pub(crate) use file::{FileModel, Worth};
 pub use images::ImageKind;
 pub use keys::UnitError;
+pub use margin::{Margin, MarginError};
 pub use model::{ModelLimits, ModelPrice, Variant};
 pub use quote::{Bound, Quote, QuoteLimits, quote};
 pub use rates::{PriceError, Rates};

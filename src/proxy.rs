@@ -10,11 +10,14 @@
 mod accept;
 mod admit;
 mod body;
+mod charging;
 mod exchange;
 mod forward;
 mod framing;
 mod head;
 mod identify;
+mod jobs;
+mod keep_alive;
 mod quote;
 mod record;
 mod respond;

@@ -28,17 +28,19 @@ mod simulate;
 mod tools;
 mod usage;
 
+pub(super) use ask::read_with as read_ask;
+
 /// The Anthropic API.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Anthropic;
 
 /// `POST messages`.
 #[derive(Clone, Copy, Debug)]
-struct Messages;
+pub(super) struct Messages;
 
 /// `POST messages/count_tokens`, which costs nothing.
 #[derive(Clone, Copy, Debug)]
-struct CountTokens;
+pub(super) struct CountTokens;
 
 /// `GET models` and `GET models/{id}`.
 #[derive(Clone, Copy, Debug)]
@@ -124,6 +126,11 @@ impl Api for Anthropic {
 
     fn problem_body(&self, problem: &Problem) -> Bytes {
         simulate::problem_body(problem)
+    }
+
+    /// The API's own event for this (its guide "Streaming messages", on ping events).
+    fn keep_alive(&self) -> Option<&'static str> {
+        Some("event: ping\ndata: {\"type\": \"ping\"}\n\n")
     }
 
     fn is_spoken(&self, headers: &HeaderMap, _query: Option<&str>) -> bool {

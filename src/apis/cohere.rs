@@ -128,6 +128,11 @@ impl Api for Cohere {
         simulate::problem_body(problem)
     }
 
+    /// A comment, which no SDK shows.
+    fn keep_alive(&self) -> Option<&'static str> {
+        Some(": ping\n\n")
+    }
+
     /// All of Cohere's SDKs say which they are.
     fn is_spoken(&self, headers: &HeaderMap, _query: Option<&str>) -> bool {
         headers.get(headers::SDK_NAME).is_some_and(|name| name.as_bytes().starts_with(b"cohere"))

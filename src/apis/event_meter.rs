@@ -317,6 +317,11 @@ impl<R: EventReader> Meter for EventMeter<R> {
         self.reader.set_pace(milli);
     }
 
+    fn between_events(&self) -> bool {
+        // A line feed may still belong to the event before.
+        !self.done && !self.flowing && !self.oversized && !self.scanner.wants_line_feed()
+    }
+
     fn end_at_limit(&mut self, usage: &Usage) -> Option<Bytes> {
         if self.done || self.flowing || self.oversized || !self.waiting.is_empty() {
             return None;

@@ -123,6 +123,11 @@ impl Api for Gemini {
         simulate::problem_body(problem)
     }
 
+    /// An empty line, which ends no event: its SDKs fail on comments.
+    fn keep_alive(&self) -> Option<&'static str> {
+        Some("\n")
+    }
+
     fn is_spoken(&self, headers: &HeaderMap, query: Option<&str>) -> bool {
         headers.contains_key(&headers::API_KEY)
             || headers.contains_key(&headers::API_CLIENT)

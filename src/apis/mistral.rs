@@ -127,6 +127,11 @@ impl Api for Mistral {
     fn problem_body(&self, problem: &Problem) -> Bytes {
         simulate::problem_body(problem)
     }
+
+    /// A comment, which no SDK shows.
+    fn keep_alive(&self) -> Option<&'static str> {
+        Some(": ping\n\n")
+    }
 }
 
 impl Operation for Metered {

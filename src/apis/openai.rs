@@ -8,8 +8,6 @@
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 
-use self::meter_stream::StreamMeter;
-use self::meter_whole::WholeMeter;
 use super::models::{ModelList, model_in_path};
 use super::read::{put_bearer, shown};
 use super::{Api, Ask, AskError, Billing, Meter, NoOperation, Operation, Refusal, RequestView};
@@ -35,12 +33,14 @@ mod usage;
 
 pub(super) use ask::read_as;
 pub(super) use azure::Azure;
-pub(super) use fields::{Dialect, Field, Shape};
+pub(super) use fields::{Dialect, Field, OPENAI, Shape};
 pub(super) use headers::{passes_request, passes_response};
-pub(super) use meter_stream::Reader;
+pub(super) use images::most_tokens as most_image_tokens;
+pub(super) use meter_stream::{Reader, StreamMeter};
+pub(super) use meter_whole::WholeMeter;
 pub(super) use refuse::body as refusal_body;
-pub(super) use simulate::chat as simulated_chat;
 pub(super) use simulate::problem_body;
+pub(super) use simulate::{chat as simulated_chat, embeddings as simulated_embeddings};
 pub(super) use usage::read as read_usage;
 
 /// The OpenAI API.
@@ -150,6 +150,11 @@ impl Api for OpenAi {
 
     fn problem_body(&self, problem: &Problem) -> Bytes {
         problem_body(problem)
+    }
+
+    /// A comment, which no SDK shows.
+    fn keep_alive(&self) -> Option<&'static str> {
+        Some(": ping\n\n")
     }
 }
 

@@ -4,38 +4,71 @@ use bytes::Bytes;
 use rust_decimal::Decimal;
 use serde_json::value::RawValue;
 
+use super::members::TopMembers;
 use super::{Measured, Meter};
 use crate::money::Usd;
 
-/// A cost is looked for in answers up to this size.
+/// A cost that is not at the top is looked for in answers up to this size.
 const MOST_READ: usize = 1 << 20;
 
 /// Passes an answer through.
 pub(super) struct PassMeter {
     /// Nothing is kept back: the answer is a stream that must not wait.
     streams: bool,
-    /// The JSON pointer to a cost that the provider reports.
-    pointer: Option<String>,
-    /// The answer so far, where a cost is looked for in it.
-    read: Vec<u8>,
-    seen: usize,
+    cost: Option<CostAt>,
     held: Vec<Bytes>,
     ended: bool,
+}
+
+/// Where a cost is looked for that the provider reports.
+enum CostAt {
+    /// The member `cost` at the top, in an answer of any size.
+    Top(TopMembers),
+    /// At a JSON pointer, in the answer so far.
+    Pointer { pointer: String, read: Vec<u8>, seen: usize },
+}
+
+// === impl CostAt ===
+
+impl CostAt {
+    fn new(pointer: String) -> Self {
+        if pointer == "/cost" { Self::Top(TopMembers::new(&["cost"])) } else { Self::Pointer { pointer, read: Vec::new(), seen: 0 } }
+    }
+
+    fn chunk(&mut self, chunk: &[u8]) {
+        match self {
+            Self::Top(members) => members.feed(chunk),
+            Self::Pointer { read, seen, .. } => {
+                *seen = seen.saturating_add(chunk.len());
+                if *seen <= MOST_READ {
+                    read.extend_from_slice(chunk);
+                }
+            }
+        }
+    }
+
+    /// The cost, once all of the answer is there.
+    fn found(&self) -> Option<Usd> {
+        match self {
+            Self::Top(members) if members.closed() => reported_cost(members.get("cost")?),
+            Self::Pointer { pointer, read, seen } if *seen <= MOST_READ => cost_at(read, pointer),
+            Self::Top(_) | Self::Pointer { .. } => None,
+        }
+    }
 }
 
 // === impl PassMeter ===
 
 impl PassMeter {
     pub(super) fn new(streams: bool, pointer: Option<String>) -> Self {
-        Self { streams, pointer, read: Vec::new(), seen: 0, held: Vec::new(), ended: false }
+        Self { streams, cost: pointer.map(CostAt::new), held: Vec::new(), ended: false }
     }
 }
 
 impl Meter for PassMeter {
     fn chunk(&mut self, chunk: Bytes, pass: &mut Vec<Bytes>) {
-        self.seen = self.seen.saturating_add(chunk.len());
-        if self.pointer.is_some() && self.seen <= MOST_READ {
-            self.read.extend_from_slice(&chunk);
+        if let Some(cost) = &mut self.cost {
+            cost.chunk(&chunk);
         }
         if self.streams {
             pass.push(chunk);
@@ -59,8 +92,7 @@ impl Meter for PassMeter {
     }
 
     fn measured(&self) -> Measured {
-        let reported_cost = self.pointer.as_deref().filter(|_| self.seen <= MOST_READ).and_then(|pointer| cost_at(&self.read, pointer));
-        Measured { complete: self.ended, reported_cost, ..Measured::default() }
+        Measured { complete: self.ended, reported_cost: self.cost.as_ref().and_then(CostAt::found), ..Measured::default() }
     }
 }
 
@@ -74,10 +106,14 @@ pub(super) fn cost_at(body: &[u8], pointer: &str) -> Option<Usd> {
             value = child(value, &step)?;
         }
     }
-    let text = value.get();
-    match serde_json::from_str::<String>(text) {
+    reported_cost(value.get().as_bytes())
+}
+
+/// The amount in dollars that a JSON value is: a number, or a string that holds one.
+pub(super) fn reported_cost(value: &[u8]) -> Option<Usd> {
+    match serde_json::from_slice::<String>(value) {
         Ok(inner) => amount(&inner),
-        Err(_) => amount(text),
+        Err(_) => amount(std::str::from_utf8(value).ok()?),
     }
 }
 

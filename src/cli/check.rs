@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use crate::config::{ConfigFiles, Configuration, Environment, RoutePrice, Settings, SettingsArgs};
 use crate::diagnostic::Diagnostic;
+use crate::prices::Margin;
 use crate::{server, tls};
 
 use super::Output;
@@ -54,13 +55,15 @@ fn table(configuration: &Configuration) -> String {
     table.set_header(["PATH", "API", "UPSTREAM", "MODELS", "PRICE"]);
     for route in configuration.routes.all() {
         let price = match &route.price {
-            None => format!("price book: {}", route.upstream.provider),
+            None if route.api.sellers().is_empty() => format!("price book: {}", route.upstream.provider),
+            None => format!("price book: {} and its sellers", route.upstream.provider),
             Some(RoutePrice::PerRequest(cost)) => format!("${} a request", cost.to_short_string()),
             Some(RoutePrice::Units(_)) => "by unit, on the route".to_owned(),
             Some(RoutePrice::ReportedJson { pointer, hold }) => format!("as reported at {pointer}, holding ${}", hold.to_short_string()),
             Some(RoutePrice::ReportedHeader { name, hold }) => format!("as reported in {name}, holding ${}", hold.to_short_string()),
             Some(RoutePrice::Free) => "free".to_owned(),
         };
+        let price = if route.margin == Margin::NONE { price } else { format!("{price}, times {}", route.margin) };
         let models = route.models.as_ref().map_or_else(|| "all priced".to_owned(), |models| models.join(", "));
         table.add_row([route.path.pattern(), route.api.name().to_owned(), route.upstream.name.clone(), models, price]);
     }

@@ -13,7 +13,7 @@ use rustls::pki_types::CertificateDer;
 use crate::apis::{Api, NoOperation, Operation};
 use crate::diagnostic::Diagnostic;
 use crate::money::Usd;
-use crate::prices::Rates;
+use crate::prices::{Margin, Rates};
 
 use super::Environment;
 
@@ -52,12 +52,16 @@ pub struct Route {
     pub hold: HoldPolicy,
     /// How long a request waits for money that only other requests hold, before it is refused.
     pub hold_wait: Duration,
+    /// By how much the provider's bill may exceed the price book: on what is held, and on what is charged where the provider does not tell the cost.
+    pub margin: Margin,
     /// Output tokens below which a request is not worth sending.
     pub min_output: u64,
     /// The output limit assumed where neither the client nor the price book names one.
     pub default_max_output: Option<u64>,
     /// Whether streams end with a comment that tells the cost.
     pub stream_cost_comment: bool,
+    /// After how much silence a stream says that it lives; none: never.
+    pub keep_alive: Option<Duration>,
     /// The report's key for `http` routes.
     pub feature: String,
 }

@@ -109,6 +109,20 @@ impl Grant {
         if self.end() == IfDropped::Nothing { SettleTicket::nothing() } else { self.settler.charge_hold(self.hold) }
     }
 
+    /// The request ended, and what it began goes on: the hold lives on under another id for `lease`, until [`settle_kept`](Self::settle_kept) ends it or
+    /// it is charged at its amount. An id that is known already: it is charged at once.
+    pub fn keep(mut self, kept: HoldId, lease: Duration) -> SettleTicket {
+        if self.end() == IfDropped::Nothing { SettleTicket::nothing() } else { self.settler.keep(self.hold, kept, lease) }
+    }
+
+    /// Gives its own money back, and charges a hold that another request of the account left: once, however often it is asked. Unlike other endings this
+    /// one is not tried again where the ledger does not answer; asking again is safe.
+    pub fn settle_kept(self, settlement: Settlement) -> SettleTicket {
+        let (settler, facts) = (Arc::clone(&self.settler), Arc::clone(&self.facts));
+        self.void();
+        settler.settle_kept(&facts.account, settlement)
+    }
+
     /// Is no longer kept alive, and a drop does nothing more. Returns what it would have done.
     fn end(&mut self) -> IfDropped {
         let if_dropped = std::mem::replace(&mut self.if_dropped, IfDropped::Nothing);

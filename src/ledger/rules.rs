@@ -8,6 +8,7 @@
 //! | `admit.rs` | may this request spend, and how much is set aside |
 //! | `settle.rs` | how a hold ends: charged, voided, expired, corrected |
 //! | `renew.rs` | a hold's lease, and raising its amount |
+//! | `keep.rs` | a hold that outlives its request |
 //! | `manage.rs`, `patch.rs` | accounts and tokens: create, change, rotate, delete |
 //! | `period.rs` | periodic resets |
 //! | `view.rs` | what is shown of a token |
@@ -15,6 +16,7 @@
 
 mod admit;
 mod change;
+mod keep;
 mod manage;
 mod mutation;
 mod patch;

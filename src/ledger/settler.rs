@@ -24,6 +24,10 @@ pub(super) trait Ends: Send + Sync {
     fn charge_hold(&self, hold: HoldId, reply: SettleReply) -> Result<(), LedgerError>;
     /// Gives a hold back. Never lost.
     fn void(&self, hold: HoldId, lease: Duration) -> Result<(), LedgerError>;
+    /// Gives a hold another id, under which it lives on. Where that cannot be done, it is charged at its amount. Never lost.
+    fn keep(&self, hold: HoldId, kept: HoldId, lease: Duration, reply: SettleReply) -> Result<(), LedgerError>;
+    /// Charges a hold that was kept, of any token of that account. May be asked again.
+    fn settle_kept(&self, account: &str, settlement: Settlement, reply: SettleReply) -> Result<(), LedgerError>;
     /// Prolongs or raises a hold.
     fn renew(&self, renewal: Renewal, reply: oneshot::Sender<Result<Renewed, LedgerError>>) -> Result<(), LedgerError>;
     /// Prolongs the holds of running requests.
@@ -74,6 +78,16 @@ impl Settler {
     /// Charges a hold at its amount.
     pub(super) fn charge_hold(&self, hold: HoldId) -> SettleTicket {
         ticket(|reply| self.store.charge_hold(hold, reply))
+    }
+
+    /// Gives a hold another id, under which it lives on.
+    pub(super) fn keep(&self, hold: HoldId, kept: HoldId, lease: Duration) -> SettleTicket {
+        ticket(|reply| self.store.keep(hold, kept, lease, reply))
+    }
+
+    /// Charges a hold that was kept.
+    pub(super) fn settle_kept(&self, account: &str, settlement: Settlement) -> SettleTicket {
+        ticket(|reply| self.store.settle_kept(account, settlement, reply))
     }
 
     /// Charges a hold at its amount, and nobody waits.

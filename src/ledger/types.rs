@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use sha2::{Digest, Sha256};
 
 use crate::money::Usd;
 use crate::prices::Usage;
@@ -135,7 +136,7 @@ pub struct Settlement {
     pub certainty: Certainty,
     /// What was consumed.
     pub usage: Usage,
-    /// Under what it is booked. Wins over the label of the admission.
+    /// Under what it is booked. Wins over the label of the admission, unless it is empty.
     pub label: ChargeLabel,
     /// The version of the price book that priced it.
     pub price_version: String,
@@ -203,6 +204,20 @@ impl HoldId {
     #[must_use]
     pub fn generate() -> Self {
         Self(*uuid::Uuid::now_v7().as_bytes())
+    }
+
+    /// The id that always follows from these words: a UUIDv8 from their SHA-256, so that it is never one that was generated.
+    #[must_use]
+    pub fn derived(words: &[&str]) -> Self {
+        let mut hash = Sha256::new();
+        for word in words {
+            // With their lengths, so that no two lists of words run together.
+            hash.update((word.len() as u64).to_be_bytes());
+            hash.update(word);
+        }
+        let mut id = [0; 16];
+        id.copy_from_slice(&hash.finalize()[..16]);
+        Self(*uuid::Builder::from_custom_bytes(id).as_uuid().as_bytes())
     }
 }
 

@@ -4,7 +4,7 @@
 //! provider reports, and it can be turned round exactly.
 
 use super::keys::ATOMS_PER_NANO;
-use super::{ModelLimits, PriceError, Rates, Unit, Usage};
+use super::{Margin, ModelLimits, PriceError, Rates, Unit, Usage};
 use crate::money::Usd;
 
 /// What a request can consume at most.
@@ -160,6 +160,21 @@ impl Quote {
         // Rounding up to a nano-dollar stays within a whole number of them exactly where the sum before rounding does.
         let Some(left) = atoms.checked_sub(self.fixed) else { return 0 };
         left.checked_div(self.slope).map_or(most, |limit| u64::try_from(limit).unwrap_or(u64::MAX).min(most))
+    }
+
+    /// The same quote where the provider's bill may exceed the rates by so much.
+    #[must_use]
+    pub fn widened(mut self, margin: Margin) -> Self {
+        if margin == Margin::NONE {
+            return self;
+        }
+        let least = u128::try_from(self.least.nanos()).unwrap_or(0) * ATOMS_PER_NANO;
+        self.fixed = margin.widen(self.fixed);
+        self.slope = margin.widen(self.slope);
+        self.want = if self.want == Usd::MAX { Usd::MAX } else { self.cost_at(self.max_output.unwrap_or(0)) };
+        // Rounded up twice: by a nano-dollar or two more than it had to be, and never more than `want`.
+        self.least = round_up(margin.widen(least)).min(self.want);
+        self
     }
 
     /// The output limit for each choice that `want` assumes. None where there is no output, or it costs nothing and nothing limits it.

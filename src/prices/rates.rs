@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::images::{self, ImagePrice};
 use super::keys::{ATOMS_PER_NANO, PriceKey, known_keys};
-use super::{Unit, UnitError, Usage};
+use super::{Margin, Unit, UnitError, Usage};
 use crate::money::Usd;
 
 /// How many classes there are.
@@ -117,6 +117,14 @@ impl Rates {
     /// # Errors
     /// [`PriceError::Unpriced`] when a class has neither a price nor one that could stand for it, [`PriceError::TooLarge`] beyond [`Usd::MAX`].
     pub fn cost(&self, usage: &Usage) -> Result<Usd, PriceError> {
+        self.cost_with(usage, Margin::NONE)
+    }
+
+    /// The same where the provider's bill may exceed these rates by so much.
+    ///
+    /// # Errors
+    /// As [`Rates::cost`].
+    pub fn cost_with(&self, usage: &Usage, margin: Margin) -> Result<Usd, PriceError> {
         let input_tokens = usage.input_tokens();
         let rates = self.steps.iter().rev().find(|step| input_tokens > step.above_input_tokens).map_or(&self.base, |step| &step.rates);
         let mut atoms = if usage.get(Unit::Requests) == 0 { rates[Unit::Requests as usize] } else { 0 };
@@ -127,7 +135,7 @@ impl Rates {
             }
             atoms = rate.checked_mul(u128::from(count)).and_then(|part| atoms.checked_add(part)).ok_or(PriceError::TooLarge)?;
         }
-        let nanos = i64::try_from(atoms.div_ceil(ATOMS_PER_NANO)).map_err(|_| PriceError::TooLarge)?;
+        let nanos = i64::try_from(margin.widen(atoms).div_ceil(ATOMS_PER_NANO)).map_err(|_| PriceError::TooLarge)?;
         Usd::from_nanos(nanos).map_err(|_| PriceError::TooLarge)
     }
 

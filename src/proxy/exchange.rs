@@ -20,11 +20,12 @@ use tokio::time::{Instant, Sleep};
 
 use crate::apis::{Measured, Meter};
 use crate::config::{OnDisconnect, Route};
-use crate::ledger::{Certainty, ChargeLabel, Grant, LedgerError, SettleTicket, Settled};
+use crate::ledger::{ChargeLabel, Grant, LedgerError, Settled};
 use crate::money::Usd;
-use crate::prices::Usage;
 
+use super::charging::{Charging, Receipt};
 use super::head::{is_encoded, is_event_stream, reported_in_header};
+use super::keep_alive::KeepAlive;
 use super::quote::{Asked, Price};
 use super::record::{self, Record};
 use super::rolling::{Paid, Rolling};
@@ -82,6 +83,8 @@ struct Inner {
     deadline: Instant,
     last: Instant,
     timer: Pin<Box<Sleep>>,
+    /// What the client is told while the provider is silent.
+    keep_alive: Option<KeepAlive>,
 }
 
 #[allow(clippy::large_enum_variant, reason = "there is one an exchange, boxed with it")]
@@ -98,6 +101,15 @@ enum Stage {
     Ended,
 }
 
+/// How the provider's silence ended.
+#[derive(PartialEq)]
+enum Silence {
+    /// The client was told something meanwhile.
+    Broken,
+    /// It was too long.
+    TooLong,
+}
+
 enum Then {
     /// The API's last event was seen; the body goes on to its end.
     Tail(Incoming),
@@ -111,23 +123,6 @@ pub(super) struct Bill {
     pub(super) price: Price,
     pub(super) label: ChargeLabel,
     pub(super) price_version: String,
-}
-
-/// A charge that is being made durable.
-struct Charging {
-    ticket: Option<SettleTicket>,
-    began: Instant,
-    label: ChargeLabel,
-    cost: Usd,
-    usage: Usage,
-    estimated: bool,
-}
-
-/// A durable charge.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Receipt {
-    pub(super) cost: Usd,
-    pub(super) balance: Option<Usd>,
 }
 
 // === impl Exchange ===
@@ -156,6 +151,7 @@ impl Exchange {
             deadline,
             last: now,
             timer: Box::pin(tokio::time::sleep_until(deadline)),
+            keep_alive: None,
         }))))
     }
 
@@ -213,6 +209,13 @@ impl Exchange {
         Some((record, passing))
     }
 
+    /// From now on the client is told this while the provider is silent, as often as the route says.
+    pub(super) fn keep_alive(&mut self, says: Option<&'static str>) {
+        if let Some(inner) = &mut self.0 {
+            inner.keep_alive = says.zip(inner.route.keep_alive).map(|(says, every)| KeepAlive::new(says, every));
+        }
+    }
+
     /// Chooses the meter by the head of the answer.
     pub(super) fn begin_metering(&mut self, head: &Parts) {
         if let Some(inner) = &mut self.0 {
@@ -228,6 +231,7 @@ impl Drop for Exchange {
             return;
         }
         inner.record.outcome(record::CUT);
+        inner.keep_alive = None;
         if inner.bill.is_some() && inner.route.on_disconnect == OnDisconnect::Cancel {
             // Before the head nobody knows what the provider has done already.
             let ending = if matches!(inner.stage, Stage::AwaitingHead(_)) { Ending::TimedOut } else { Ending::Cut };
@@ -265,7 +269,7 @@ impl Inner {
         self.failed = !head.status.is_success();
         let price = self.bill.as_ref().map(|bill| &bill.price);
         self.meter = Some(match price {
-            Some(Price::ReportedJson { pointer, .. }) => crate::apis::http::reported_cost_meter(streamed, pointer),
+            Some(Price::ReportedJson { pointer, .. }) if !self.asked.operation.reports_cost() => crate::apis::http::reported_cost_meter(streamed, pointer),
             _ if self.failed => self.asked.error_meter(streamed),
             _ => self.asked.meter(streamed),
         });
@@ -338,6 +342,9 @@ impl Inner {
     /// What is ready goes out in one write.
     fn next_passing(&mut self) -> Option<Bytes> {
         let first = self.passing.pop_front()?;
+        if let Some(keep_alive) = &mut self.keep_alive {
+            keep_alive.heard();
+        }
         if self.passing.is_empty() {
             return Some(first);
         }
@@ -363,8 +370,9 @@ impl Inner {
                 let frame = match Pin::new(body).poll_frame(context) {
                     Poll::Ready(frame) => frame,
                     Poll::Pending => {
-                        ready!(self.poll_timeout(context));
-                        self.stage = self.conclude(Ending::TimedOut, Then::Break("the provider stopped answering".into()));
+                        if ready!(self.poll_silence(context)) == Silence::TooLong {
+                            self.stage = self.conclude(Ending::TimedOut, Then::Break("the provider stopped answering".into()));
+                        }
                         return Poll::Ready(());
                     }
                 };
@@ -471,12 +479,21 @@ impl Inner {
         if self.failed { Ending::ProviderError } else { Ending::Complete }
     }
 
-    /// Pending until the provider has been silent for too long, or the whole request took too long.
-    fn poll_timeout(&mut self, context: &mut Context<'_>) -> Poll<()> {
+    /// Pending until the provider has been silent for too long, or the whole request took too long; or for so long that the client is told something.
+    fn poll_silence(&mut self, context: &mut Context<'_>) -> Poll<Silence> {
         loop {
-            let due = self.deadline.min(self.last + self.route.upstream.idle_timeout);
+            let too_long = self.deadline.min(self.last + self.route.upstream.idle_timeout);
+            let between_events = self.meter.as_ref().is_some_and(|meter| meter.between_events());
+            let keep_alive = self.keep_alive.as_mut().filter(|_| between_events);
+            let due = keep_alive.as_ref().map_or(too_long, |keep_alive| keep_alive.due().min(too_long));
             if due <= Instant::now() {
-                return Poll::Ready(());
+                return Poll::Ready(match keep_alive {
+                    Some(keep_alive) if due < too_long => {
+                        self.passing.push_back(keep_alive.speak());
+                        Silence::Broken
+                    }
+                    _ => Silence::TooLong,
+                });
             }
             if self.timer.deadline() != due {
                 self.timer.as_mut().reset(due);
@@ -504,19 +521,8 @@ impl Inner {
             true if matches!(bill.price, Price::Tokens(_)) => Charge::Hold,
             _ => charge(&bill.price, ending, &measured, reported, admitted, self.route.on_uncertain),
         };
-        let Bill { grant, label, price_version, .. } = bill;
-        let began = Instant::now();
-        let charging = match due {
-            Charge::Cost { cost, certainty, usage } => {
-                let ticket = grant.settle(cost, certainty, usage, label.clone(), &price_version);
-                Charging { ticket: Some(ticket), began, label, cost, usage, estimated: certainty != Certainty::Exact }
-            }
-            Charge::Hold => Charging { ticket: Some(grant.charge_hold()), began, label, cost: admitted.amount, usage: Usage::default(), estimated: true },
-            Charge::Void => {
-                grant.void();
-                Charging { ticket: None, began, label, cost: Usd::ZERO, usage: Usage::default(), estimated: false }
-            }
-        };
+        let job = self.meter.as_ref().and_then(|meter| meter.job()).filter(|_| ending == Ending::Complete);
+        let charging = Charging::begin(bill, due, job);
         Stage::Settling { charging, then }
     }
 
@@ -524,8 +530,8 @@ impl Inner {
     fn settled(&mut self, charging: &Charging, settled: Result<Settled, LedgerError>) {
         match settled {
             Ok(settled) => {
-                self.receipt = Some(Receipt { cost: charging.cost, balance: settled.balance });
-                if charging.ticket.is_some() {
+                self.receipt = charging.receipt(&settled);
+                if charging.is_booked(&settled) {
                     self.record.charged(&charging.label, charging.cost, &charging.usage, charging.estimated, &settled, charging.began.elapsed());
                 }
                 if self.comment {
@@ -539,17 +545,6 @@ impl Inner {
                 }
             }
             Err(error) => tracing::error!(%error, request_id = %self.record.id(), "a settlement was not confirmed"),
-        }
-    }
-}
-
-// === impl Charging ===
-
-impl Charging {
-    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Result<Settled, LedgerError>> {
-        match &mut self.ticket {
-            Some(ticket) => Pin::new(ticket).poll(context),
-            None => Poll::Ready(Ok(Settled::default())),
         }
     }
 }

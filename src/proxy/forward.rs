@@ -13,7 +13,8 @@ use crate::money::Usd;
 use crate::sandbox::Simulated;
 
 use super::admit::Granted;
-use super::exchange::{Bill, Exchange, HeadError, Progress, Receipt};
+use super::charging::Receipt;
+use super::exchange::{Bill, Exchange, HeadError, Progress};
 use super::head::is_event_stream;
 use super::quote::{Asked, Kind, Price, Quoted, usable};
 use super::record::{self, Record};
@@ -148,6 +149,9 @@ fn output_limit(quoted: &Quoted, grant: &Grant) -> Option<OutputLimit> {
 async fn answer(head: Parts, mut exchange: Box<Exchange>, api: &'static dyn Api, clamped: Option<u64>, upstream_name: &str) -> Response<ResponseBody> {
     let streamed = is_event_stream(&head.headers);
     exchange.begin_metering(&head);
+    if streamed && head.status.is_success() {
+        exchange.keep_alive(api.keep_alive());
+    }
     if let Some(record) = exchange.record() {
         record.status(head.status.as_u16());
         record.outcome(outcome(head.status));

@@ -10,11 +10,11 @@ use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use jiff::Timestamp;
 
-use crate::apis::{Api, Ask, Billing, KeptId, Meter, Operation, Refusal, RequestView, Seal, UnseenOutput};
+use crate::apis::{self, Api, Ask, Billing, KeptId, Meter, Operation, Refusal, RequestView, Seal, UnseenOutput};
 use crate::config::{Configuration, HoldPolicy, Route, RoutePrice, UpstreamKey};
 use crate::ledger::{ChargeLabel, TokenFacts};
 use crate::money::Usd;
-use crate::prices::{self, Bound, ModelPrice, PriceError, Quote, QuoteLimits, Rates, Usage, Variant};
+use crate::prices::{self, Bound, Margin, ModelPrice, PriceError, Quote, QuoteLimits, Rates, Usage, Variant};
 use crate::sandbox::Faults;
 use crate::tokens::{SecretHash, TokenKind};
 
@@ -104,6 +104,10 @@ pub(super) struct TokenPrice {
     /// The tier that was asked for.
     asked_tier: Option<String>,
     at: Timestamp,
+    /// By how much the provider's bill may exceed the rates.
+    pub(super) margin: Margin,
+    /// The provider's answers tell what they cost.
+    pub(super) reports_cost: bool,
     pub(super) quote: Quote,
     pub(super) bound: Bound,
 }
@@ -123,7 +127,11 @@ pub(super) async fn quote(identified: Identified, max_body: usize) -> Result<Quo
     let mut ask = routed.operation.ask(&request.view()).map_err(|error| refuse(Refusal::from(error)))?;
     let kept = if facts.kind == TokenKind::Api { routed.operation.kept_ids(&request.view()) } else { Vec::new() };
 
-    let by_model = matches!(routed.operation.billing(), Billing::Tokens);
+    let by_model = match routed.operation.billing() {
+        Billing::Tokens => true,
+        Billing::PerRequest => !ask.model.is_empty(),
+        Billing::Free => false,
+    };
     let route = if by_model {
         routed.routes.iter().find(|route| route.takes_model(&ask.model))
     } else {
@@ -160,7 +168,7 @@ pub(super) async fn quote(identified: Identified, max_body: usize) -> Result<Quo
             let models = if by_model {
                 Vec::new()
             } else {
-                book.models(provider).filter(|model| usable(&routed.snapshot, &routed.routes, model)).map(str::to_owned).collect()
+                apis::listed(route.api, book, provider).filter(|model| usable(&routed.snapshot, &routed.routes, model)).collect()
             };
             Kind::Sandbox { faults, models }
         }
@@ -174,10 +182,9 @@ pub(super) async fn quote(identified: Identified, max_body: usize) -> Result<Quo
         (_, _, Some(RoutePrice::Units(rates))) => {
             TokenPrice::new(RateSource::Route(rates.clone()), &ask, routed.operation, &route).map(|price| (Price::Tokens(price), ask.model.clone()))
         }
-        (_, _, None) => price_of(&routed.snapshot, &route, &ask.model).ok_or_else(|| Refusal::model_not_priced(&ask.model)).and_then(|model| {
-            let id = model.id.to_string();
-            TokenPrice::new(RateSource::Book(model), &ask, routed.operation, &route).map(|price| (Price::Tokens(price), id))
-        }),
+        (_, _, None) => apis::price(route.api, book, provider, &ask.model)
+            .ok_or_else(|| Refusal::model_not_priced(&ask.model))
+            .and_then(|priced| TokenPrice::new(RateSource::Book(priced.price), &ask, routed.operation, &route).map(|price| (Price::Tokens(price), priced.id))),
     };
     let (price, model) = priced.map_err(refuse)?;
     let (want, least) = match &price {
@@ -191,7 +198,10 @@ pub(super) async fn quote(identified: Identified, max_body: usize) -> Result<Quo
         None => (want, None),
     };
     let least = least.min(want);
-    let feature = if routed.operation.billing() == Billing::PerRequest { route.feature.clone() } else { routed.operation.feature().to_owned() };
+    let feature = routed.operation.feature_of(&ask).unwrap_or_else(|| match routed.operation.billing() {
+        Billing::PerRequest => route.feature.clone(),
+        Billing::Tokens | Billing::Free => routed.operation.feature().to_owned(),
+    });
     Ok(Quoted {
         api,
         operation: routed.operation,
@@ -226,14 +236,7 @@ fn first_step(price: &Price, ask: &Ask, route: &Route) -> Option<(Usd, u64)> {
 /// Whether a request for the model would be priced on one of these routes.
 pub(super) fn usable(snapshot: &Configuration, routes: &[Arc<Route>], model: &str) -> bool {
     let route = routes.iter().find(|route| route.takes_model(model));
-    route.is_some_and(|route| route.price.is_some() || price_of(snapshot, route, route.model_of(model)).is_some())
-}
-
-/// What the price book has for the model: of the upstream's provider, or of those that the API looks to.
-fn price_of(snapshot: &Configuration, route: &Route, model: &str) -> Option<Arc<ModelPrice>> {
-    std::iter::once(route.upstream.provider.as_str())
-        .chain(route.api.other_providers().iter().copied())
-        .find_map(|provider| snapshot.prices.find(provider, model))
+    route.is_some_and(|route| route.price.is_some() || apis::price(route.api, &snapshot.prices, &route.upstream.provider, route.model_of(model)).is_some())
 }
 
 /// Marks what the token has made at the route's provider.
@@ -329,8 +332,8 @@ impl TokenPrice {
                 prices::quote(&candidates, &model.limits, &bound, &limits)
             }
         };
-        let quote = quote.map_err(|error| unpriceable(&ask.model, &error))?;
-        Ok(Self { source, asked_tier, at, quote, bound })
+        let quote = quote.map_err(|error| unpriceable(&ask.model, &error))?.widened(route.margin);
+        Ok(Self { source, asked_tier, at, margin: route.margin, reports_cost: operation.reports_cost(), quote, bound })
     }
 
     /// True where the price is the price book's, and not the route's own.

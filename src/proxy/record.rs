@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
 
+use crate::apis::price;
 use crate::ledger::{ChargeLabel, HoldId, Settled};
 use crate::money::Usd;
 use crate::prices::Usage;
@@ -139,7 +140,7 @@ impl Record {
         self.route = quoted.route.path.pattern();
         self.sandbox = matches!(quoted.kind, super::quote::Kind::Sandbox { .. });
         self.model = match &quoted.price {
-            _ if self.sandbox => quoted.snapshot.prices.find(&quoted.route.upstream.provider, &quoted.ask.model).map(|model| model.id.to_string()),
+            _ if self.sandbox => price(quoted.route.api, &quoted.snapshot.prices, &quoted.route.upstream.provider, &quoted.ask.model).map(|priced| priced.id),
             // A route of its own price takes whatever model: only those that it names are labels.
             Price::Tokens(price) if price.is_from_book() => Some(quoted.label.model.clone()),
             _ if quoted.ask.model.is_empty() || quoted.route.models.as_ref().is_some_and(|models| models.contains(&quoted.ask.model)) => {

@@ -35,10 +35,11 @@ pub(super) fn route(screened: Screened, snapshot: Arc<Configuration>) -> Result<
     let Some(Found { route: chosen, below, operation }) = snapshot.routes.find(&method, &path, query.as_deref(), &headers) else {
         return Err(Refused::new(apis::fallback(&headers, query.as_deref()), Refusal::route_not_found(format!("There is no route for {method} {path}."))));
     };
-    let api = chosen.api;
+    let mounted = chosen.api;
+    let api = mounted.at(below).unwrap_or(mounted);
     let operation = operation.map_err(|none| Refused::new(api, Refusal::from(none)))?;
     // Only the chosen route's mount decides what stands below it.
-    let mounted_alike = |(route, other): &(&Arc<Route>, &str)| route.api.name() == api.name() && other.len() == below.len();
+    let mounted_alike = |(route, other): &(&Arc<Route>, &str)| route.api.name() == mounted.name() && other.len() == below.len();
     let routes = snapshot.routes.matching(&path).filter(mounted_alike).map(|(route, _)| route.clone()).collect();
     let below = path.len() - below.len();
     Ok(Routed { routes, api, operation, method, below, path, query, headers, body, snapshot: snapshot.clone() })

@@ -3,10 +3,13 @@
 use crate::apis::Measured;
 use crate::config::OnUncertain;
 use crate::ledger::{Admitted, Certainty};
-use crate::money::Usd;
+use crate::money::{NANOS_PER_USD, Usd};
 use crate::prices::{Unit, Usage};
 
 use super::quote::{Price, TokenPrice};
+
+/// A cost that a provider tells of one request is believed up to this: what a budget can be.
+const MOST_BELIEVED: Usd = Usd::saturating_from_nanos(100_000 * NANOS_PER_USD as i128);
 
 /// How an exchange with the provider ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,7 +36,7 @@ pub(super) enum Charge {
     Void,
 }
 
-/// The charge of an exchange. `reported` is the cost that the provider itself told, where the price is a reported one.
+/// The charge of an exchange. `reported` is the cost that the provider itself told.
 pub(super) fn charge(price: &Price, ending: Ending, measured: &Measured, reported: Option<Usd>, admitted: Admitted, on_uncertain: OnUncertain) -> Charge {
     let consumed = measured.usage.unwrap_or_default().with(Unit::Requests, 1);
     let exact = |cost: Usd| Charge::Cost { cost, certainty: Certainty::Exact, usage: consumed };
@@ -55,7 +58,28 @@ pub(super) fn charge(price: &Price, ending: Ending, measured: &Measured, reporte
             (None, Ending::ProviderError) => Charge::Void,
             (None, _) => Charge::Hold,
         },
+        (Price::Tokens(tokens), ending) if tokens.reports_cost => reported_charge(tokens, ending, measured, reported, admitted),
         (Price::Tokens(tokens), ending) => token_charge(tokens, ending, measured, admitted),
+    }
+}
+
+/// The charge where the provider tells the cost: that, whatever the price book says; without it, what the price book says, as an estimate.
+fn reported_charge(price: &TokenPrice, ending: Ending, measured: &Measured, reported: Option<Usd>, admitted: Admitted) -> Charge {
+    let by_book = match token_charge(price, ending, measured, admitted) {
+        Charge::Cost { cost, usage, .. } => Charge::Cost { cost, certainty: Certainty::Estimated, usage },
+        other => other,
+    };
+    // No budget holds as much: it cannot be true.
+    if reported.is_some_and(|cost| cost > MOST_BELIEVED) {
+        return Charge::Hold;
+    }
+    let usage = measured.usage.unwrap_or_default();
+    // What it told before it broke off may not be all of it.
+    let all_told = ending != Ending::Cut || measured.complete;
+    match (reported, by_book) {
+        (Some(cost), _) if all_told => Charge::Cost { cost, certainty: Certainty::Exact, usage },
+        (Some(cost), Charge::Cost { cost: estimated, .. }) if cost >= estimated => Charge::Cost { cost, certainty: Certainty::Estimated, usage },
+        (_, by_book) => by_book,
     }
 }
 
@@ -95,7 +119,7 @@ fn cost(price: &TokenPrice, measured: &Measured, usage: &Usage) -> Option<(Usd, 
     let counted = if price.bound.as_priced { rates.priced(usage) } else { *usage };
     // What is reported in none of them is not free.
     let nothing = counted.iter().next().is_none() && usage.iter().next().is_some();
-    rates.cost(&counted).ok().filter(|_| !nothing).map(|cost| (cost, counted))
+    rates.cost_with(&counted, price.margin).ok().filter(|_| !nothing).map(|cost| (cost, counted))
 }
 
 /// What passed, metered upwards, and never more than was held.
@@ -106,7 +130,7 @@ fn estimate(price: &TokenPrice, measured: &Measured, admitted: Admitted) -> Char
     let most = if admitted.budgeted { admitted.amount } else { price.quote.want };
     let rates = price.rates(None);
     let usage = rates.filter(|_| price.bound.as_priced).map_or(usage, |rates| rates.priced(&usage));
-    match rates.and_then(|rates| rates.cost(&usage).ok()) {
+    match rates.and_then(|rates| rates.cost_with(&usage, price.margin).ok()) {
         // What costs nothing at the most costs nothing.
         Some(Usd::ZERO) => Charge::Cost { cost: Usd::ZERO, certainty: Certainty::Exact, usage },
         Some(cost) => Charge::Cost { cost: cost.min(most), certainty: Certainty::Estimated, usage },

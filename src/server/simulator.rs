@@ -16,7 +16,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use crate::apis::{self, Api, RequestView};
+use crate::apis::{self, Api, Billing, RequestView};
 use crate::config::{Environment, Found, Routes};
 use crate::diagnostic::Diagnostic;
 use crate::prices::PriceBook;
@@ -103,7 +103,7 @@ where
         let problem = Problem::service(404, format!("There is nothing at {} here.", shown(&path)), "route_not_found");
         return apis::problem_answer(apis::fallback(request.headers(), request.uri().query()), &problem).into_response();
     };
-    let api = found.route.api;
+    let api = found.route.api.at(found.below).unwrap_or(found.route.api);
     let simulated = answer(request, found, api, simulator).await.unwrap_or_else(|problem| apis::problem_answer(api, &problem));
     if !simulated.latency.is_zero() {
         tokio::time::sleep(simulated.latency).await;
@@ -121,8 +121,10 @@ where
     let (head, body) = request.into_parts();
     let body = read(body).await?;
     let view = RequestView { method: &head.method, path: found.below, query: head.uri.query(), headers: &head.headers, body: &body };
-    let mut models = simulator.prices.models(&found.route.upstream.provider);
-    Ok(apis::simulate(api, operation, &view, &faults, &mut models))
+    // Only what costs nothing tells of other models than the one that is asked.
+    let listed = (operation.billing() == Billing::Free).then(|| apis::listed(found.route.api, &simulator.prices, &found.route.upstream.provider));
+    let models: Vec<String> = listed.into_iter().flatten().collect();
+    Ok(apis::simulate(api, operation, &view, &faults, &mut models.iter().map(String::as_str)))
 }
 
 /// All faults of a request. The header may come more than once, like any list.

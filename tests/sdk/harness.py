@@ -1,5 +1,6 @@
 """Starts the real binary for the SDK tests: a gateway, and `spendgate simulate` as the provider behind it."""
 
+import http.server
 import json
 import os
 import pathlib
@@ -103,13 +104,59 @@ class Silence:
         self.listener.close()
 
 
+class Slow:
+    """A provider that thinks for half a second before each event of a stream: of a chat, or of a message."""
+
+    CHAT = [
+        '{"id":"c","object":"chat.completion.chunk","created":1,"model":"m","choices":[{"index":0,"delta":{"role":"assistant","content":"slow"},"finish_reason":null}]}',
+        '{"id":"c","object":"chat.completion.chunk","created":1,"model":"m","choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}',
+        '{"id":"c","object":"chat.completion.chunk","created":1,"model":"m","choices":[],"usage":{"prompt_tokens":3,"completion_tokens":1,"total_tokens":4},"cost":0.001}',
+        "[DONE]",
+    ]
+    MESSAGE = [
+        '{"type":"message_start","message":{"id":"m","type":"message","role":"assistant","model":"m","content":[],"stop_reason":null,"stop_sequence":null,"usage":{"input_tokens":3,"output_tokens":1}}}',
+        '{"type":"content_block_start","index":0,"content_block":{"type":"text","text":""}}',
+        '{"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":"slow"}}',
+        '{"type":"content_block_stop","index":0}',
+        '{"type":"message_delta","delta":{"stop_reason":"end_turn","stop_sequence":null},"usage":{"output_tokens":1}}',
+        '{"type":"message_stop"}',
+    ]
+
+    def __init__(self):
+        slow = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_POST(self):
+                self.rfile.read(int(self.headers["content-length"]))
+                self.send_response(200)
+                self.send_header("content-type", "text/event-stream")
+                self.end_headers()
+                is_message = self.path.endswith("/messages")
+                for data in slow.MESSAGE if is_message else slow.CHAT:
+                    time.sleep(0.5)
+                    name = f"event: {json.loads(data)['type']}\n" if is_message else ""
+                    self.wfile.write(f"{name}data: {data}\n\n".encode())
+                    self.wfile.flush()
+
+            def log_message(self, *_):
+                pass
+
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.address = "127.0.0.1:%d" % self.server.server_address[1]
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def stop(self):
+        self.server.shutdown()
+        self.server.server_close()
+
+
 class Gateway:
     """A gateway before a simulated provider, with tokens on demand."""
 
     def __init__(self):
         self.folder = tempfile.TemporaryDirectory(prefix="spendgate-sdk-")
         provider, listen, ops = free_port(), free_port(), free_port()
-        self.silence = Silence()
+        self.silence, self.slow = Silence(), Slow()
         self.url = f"http://127.0.0.1:{listen}"
         self.ops = f"http://127.0.0.1:{ops}"
         routes = pathlib.Path(self.folder.name) / "routes.toml"
@@ -136,6 +183,14 @@ key = "${{OPENAI_API_KEY}}"
 
 [upstreams.google]
 url = "http://127.0.0.1:{provider}"
+key = "${{OPENAI_API_KEY}}"
+
+[upstreams.edenai]
+url = "http://127.0.0.1:{provider}"
+key = "${{OPENAI_API_KEY}}"
+
+[upstreams.slow]
+url = "http://{self.slow.address}"
 key = "${{OPENAI_API_KEY}}"
 
 [upstreams.silent]
@@ -182,6 +237,8 @@ upstream = "cohere"
 path = "/mistral/v1/*"
 api = "mistral"
 upstream = "mistral"
+
+[[routes]]
 path = "/v1beta/*"
 api = "gemini"
 upstream = "google"
@@ -195,6 +252,24 @@ upstream = "google"
 path = "/upload/*"
 api = "gemini"
 upstream = "google"
+
+[[routes]]
+path = "/v3/universal-ai*"
+api = "edenai"
+upstream = "edenai"
+price = {{ reported = {{ json = "/cost" }}, hold = "0.05" }}
+
+[[routes]]
+path = "/v3/*"
+api = "edenai"
+upstream = "edenai"
+
+[[routes]]
+path = "/slow/v3/*"
+api = "edenai"
+upstream = "slow"
+keep_alive = "50ms"
+price = {{ input_mtok = "1", output_mtok = "1" }}
 
 [[routes]]
 path = "/silent"
@@ -245,6 +320,7 @@ price = {{ per_request = "1.00" }}
 
     def stop(self):
         self.silence.stop()
+        self.slow.stop()
         self.gateway.stop()
         self.provider.stop()
         self.folder.cleanup()

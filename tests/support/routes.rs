@@ -18,7 +18,7 @@ impl Routes {
         Self(text)
     }
 
-    /// Upstreams `openai`, `azure`, `anthropic`, `google` and `docs`, all the stand-in, with our key; no routes yet.
+    /// Upstreams `openai`, `azure`, `anthropic`, `google`, `edenai` and `docs`, all the stand-in, with our key; no routes yet.
     pub(crate) fn at(provider: SocketAddr) -> Self {
         Self::with_upstream_settings(provider, "")
     }
@@ -26,7 +26,7 @@ impl Routes {
     /// Likewise, with more settings on each upstream.
     pub(crate) fn with_upstream_settings(provider: SocketAddr, settings: &str) -> Self {
         let mut text = String::new();
-        for name in ["openai", "azure", "anthropic", "google", "docs"] {
+        for name in ["openai", "azure", "anthropic", "google", "edenai", "docs"] {
             write!(text, "[upstreams.{name}]\nurl = \"http://{provider}\"\nkey = \"${{OPENAI_API_KEY}}\"\n{settings}\n\n").unwrap();
         }
         Self(text)
@@ -51,6 +51,11 @@ impl Routes {
     /// Google's API at a mount, with more settings on the route.
     pub(crate) fn gemini(self, path: &str, settings: &str) -> Self {
         self.route(path, "gemini", "google", settings)
+    }
+
+    /// Eden AI's API at a path, with more settings on the route.
+    pub(crate) fn edenai(self, path: &str, settings: &str) -> Self {
+        self.route(path, "edenai", "edenai", settings)
     }
 
     /// A call of any other API at one path, at a price as in the file: `{ per_request = "0.01" }`.

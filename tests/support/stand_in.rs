@@ -1,5 +1,5 @@
-//! A stand-in provider that speaks OpenAI's API, as many do, Anthropic's, Google's, Cohere's and Mistral's, and keeps **its own ledger** of what it
-//! served: the oracle for every test about money.
+//! A stand-in provider that speaks OpenAI's API, as many do, Anthropic's, Google's, Cohere's, Mistral's and Eden AI's, and keeps **its own ledger** of
+//! what it served: the oracle for every test about money.
 //!
 //! What it does with a request is a [`Script`]: from the setting shared by all requests, from the header `x-stand-in`, or from
 //! `@{...}` anywhere in the body, the later winning.
@@ -9,6 +9,7 @@ mod anthropic;
 mod body;
 mod cohere;
 mod compatible;
+mod edenai;
 mod gemini;
 mod media;
 mod mistral;
@@ -92,7 +93,8 @@ struct Entry {
 
 /// Nano-dollars a token: input, input read from the cache, output.
 fn prices(model: &str, tier: &str) -> (i64, i64, i64) {
-    match model {
+    // A reseller bills what the seller does.
+    match model.rsplit('/').next().unwrap_or_default() {
         "gpt-4o" => (2500, 1250, 10_000),
         "gpt-4o-mini" if tier == "priority" => (250, 125, 1000),
         "gpt-5-mini" if tier == "flex" => (125, 13, 1000),

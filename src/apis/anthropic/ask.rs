@@ -61,8 +61,18 @@ pub(super) struct Scan {
 
 /// Reads the body of `POST messages`.
 pub(super) fn read(body: &[u8], headers: &HeaderMap) -> Result<Ask, AskError> {
+    read_with(body, headers, &[], None)
+}
+
+/// Reads the body of `POST messages` at a provider of the same API that has `added` members which cost nothing. Where the operator says
+/// what model is meant, it is `named`.
+pub(in crate::apis) fn read_with(body: &[u8], headers: &HeaderMap, added: &[&str], named: Option<&str>) -> Result<Ask, AskError> {
     let mut scan = Scan::default();
-    let insert_at = members(body, |scanner, key, start| scan.member(scanner, key, start))?;
+    let insert_at =
+        members(body, |scanner, key, start| if added.contains(&key) { scanner.skip().map_err(AskError::from) } else { scan.member(scanner, key, start) })?;
+    if let Some(named) = named {
+        scan.model = Some(named.to_owned());
+    }
     let wide = headers.get_all(headers::BETA).iter().any(|value| value.to_str().is_ok_and(|betas| betas.contains(WIDE_WINDOW_BETA)));
     scan.into_ask(insert_at, wide)
 }
@@ -216,7 +226,7 @@ impl Scan {
             .saturating_sub(self.image_bytes)
             .saturating_add(self.special_tokens)
             .saturating_add(self.tool_bytes.saturating_mul(self.tool_references))
-            .saturating_add(self.images.saturating_mul(content::IMAGE_TOKENS))
+            .saturating_add(self.images.saturating_mul(content::most_image_tokens(&model)))
             .saturating_add(REQUEST_TOKENS);
         // Images cost what text does, and are written to the cache like it.
         let unit = if self.hour_cache { Unit::CacheWrite1h } else { Unit::Input };

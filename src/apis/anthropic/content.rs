@@ -5,9 +5,9 @@
 //! images by their number, documents that are not text by the model's context window; or it is refused.
 
 use super::ask::{Scan, unknown_in};
-use crate::apis::AskError;
 use crate::apis::json::{Kind, Scanner};
 use crate::apis::read::short;
+use crate::apis::{AskError, openai};
 
 /// Special tokens around one message, beside its bytes.
 const MESSAGE_TOKENS: u64 = 8;
@@ -17,6 +17,14 @@ pub(super) const IMAGE_TOKENS: u64 = 5_000;
 /// With citations, a document is cut into sentences and each is marked. A sentence is at least a byte, and its marks are taken to be at most
 /// this many tokens.
 const CITATION_FACTOR: u64 = 16;
+
+/// The most that one image costs for `model`: resellers offer others' models by this API too, as `seller/model`.
+pub(super) fn most_image_tokens(model: &str) -> u64 {
+    match model.split_once('/') {
+        Some((seller, _)) if seller != "anthropic" => IMAGE_TOKENS.max(openai::most_image_tokens(model, false)),
+        _ => IMAGE_TOKENS,
+    }
+}
 
 /// Where an image or a document comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -3,6 +3,7 @@
 use bytes::Bytes;
 
 use super::usage::Reported;
+use crate::apis::pass_meter::reported_cost;
 use crate::apis::whole::WholeBody;
 use crate::apis::{Measured, Meter};
 use crate::prices::{Bound, Unit};
@@ -17,7 +18,7 @@ pub(super) struct WholeMeter {
 
 impl WholeMeter {
     pub(super) fn new(bound: &Bound) -> Self {
-        Self { hour_cache: bound.input.get(Unit::CacheWrite1h) > 0, body: WholeBody::new(&["usage", "model"]) }
+        Self { hour_cache: bound.input.get(Unit::CacheWrite1h) > 0, body: WholeBody::new(&["usage", "model", "cost"]) }
     }
 }
 
@@ -51,7 +52,7 @@ impl Meter for WholeMeter {
             input: None,
             served_output: self.body.nested_text(),
             complete: self.body.complete(),
-            reported_cost: None,
+            reported_cost: self.body.member("cost").and_then(reported_cost),
         }
     }
 }

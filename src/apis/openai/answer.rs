@@ -15,6 +15,8 @@ pub(super) struct Event<'a> {
     pub(super) usage: Option<UsageAt>,
     /// The same in a member of the provider's own (Groq's `x_groq`).
     pub(super) vendor_usage: Option<Range<usize>>,
+    /// Where the member `cost` stands, which resellers add.
+    pub(super) cost: Option<Range<usize>>,
     /// How many choices it has.
     pub(super) choices: u64,
     /// The tokens of what was generated, at most.
@@ -62,6 +64,7 @@ pub(super) fn read(data: &[u8]) -> Result<Event<'_>, JsonError> {
                 }
                 scanner.skip()
             })?,
+            b"cost" if scanner.kind()? != Kind::Null => event.cost = Some(scanner.value()?),
             b"choices" if scanner.kind()? == Kind::Array => scanner.array(|scanner| {
                 event.choices += 1;
                 event.generated = event.generated.saturating_add(choice(scanner)?);

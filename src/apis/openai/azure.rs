@@ -64,6 +64,10 @@ impl Api for Azure {
         simulate::problem_body(problem)
     }
 
+    fn keep_alive(&self) -> Option<&'static str> {
+        super::OpenAi.keep_alive()
+    }
+
     /// The official SDK did so before its second major version.
     fn repeats_credential(&self) -> bool {
         true

@@ -66,7 +66,7 @@ pub(in crate::apis) struct Dialect {
 }
 
 /// OpenAI's own, and what others add to it.
-pub(super) const OPENAI: Dialect = Dialect {
+pub(in crate::apis) const OPENAI: Dialect = Dialect {
     field,
     service_tiers: &["auto", "default", "flex", "priority", "scale", "fast"],
     asks_for_usage: true,

@@ -35,7 +35,7 @@ const TILE_MODELS: [&str; 11] =
     ["gpt-4o", "gpt-4.1", "gpt-4.5", "gpt-4-turbo", "gpt-4-vision", "gpt-4-1106-vision", "chatgpt-4o", "o1", "o3", "o4", "computer-use"];
 
 /// The most that one image costs for `model`, with `detail: low` or without.
-pub(super) fn most_tokens(model: &str, low_detail: bool) -> u64 {
+pub(in crate::apis) fn most_tokens(model: &str, low_detail: bool) -> u64 {
     let tokens = family(model);
     if low_detail { tokens.low } else { tokens.high }
 }

@@ -6,15 +6,17 @@ use serde_json::{Value, json};
 use super::answer;
 use super::usage;
 use crate::apis::event_meter::{EventMeter, EventReader, Verdict};
+use crate::apis::pass_meter::reported_cost;
 use crate::apis::read::remember;
 use crate::apis::{Measured, Served};
+use crate::money::Usd;
 use crate::prices::{Unit, Usage};
 
 /// An incomplete event that is longer cannot be `data: [DONE]`, give or take a comment.
 const MAY_BE_LAST: usize = 64;
 
 /// The meter.
-pub(super) type StreamMeter = EventMeter<Reader>;
+pub(in crate::apis) type StreamMeter = EventMeter<Reader>;
 
 /// Reads chunks of chat and of completions.
 pub(in crate::apis) struct Reader {
@@ -23,6 +25,8 @@ pub(in crate::apis) struct Reader {
     /// What the answer says is counted, and this added: searches that no usage reports.
     searches: u64,
     usage: Option<Usage>,
+    /// What the provider says it costs; none where it does not, or not believably.
+    cost: Option<Usd>,
     absurd: bool,
     id: Option<String>,
     created: u64,
@@ -35,7 +39,7 @@ pub(in crate::apis) struct Reader {
 // === impl StreamMeter ===
 
 impl StreamMeter {
-    pub(super) fn of(hides_usage: bool, searches: u64, legacy: bool) -> Self {
+    pub(in crate::apis) fn of(hides_usage: bool, searches: u64, legacy: bool) -> Self {
         Self::new(Reader::new(hides_usage, searches, legacy))
     }
 }
@@ -44,7 +48,19 @@ impl StreamMeter {
 
 impl Reader {
     pub(in crate::apis) fn new(hides_usage: bool, searches: u64, legacy: bool) -> Self {
-        Self { hides_usage, searches, usage: None, absurd: false, id: None, created: 0, model: None, service_tier: None, served: Served::default(), legacy }
+        Self {
+            hides_usage,
+            searches,
+            usage: None,
+            cost: None,
+            absurd: false,
+            id: None,
+            created: 0,
+            model: None,
+            service_tier: None,
+            served: Served::default(),
+            legacy,
+        }
     }
 }
 
@@ -81,6 +97,7 @@ impl EventReader for Reader {
         // Providers that report on every event report the sum so far: the last one counts.
         let reported = read.usage.as_ref().filter(|usage| !usage.is_null).map(|usage| usage.value.clone()).or(read.vendor_usage);
         if let Some(at) = reported {
+            self.cost = read.cost.and_then(|at| reported_cost(data.get(at).unwrap_or_default()));
             let reported = usage::read(data.get(at).unwrap_or_default(), true);
             self.absurd = reported.is_none();
             self.usage = reported.map(|usage| usage.with(Unit::WebSearches, self.searches));
@@ -136,7 +153,7 @@ impl EventReader for Reader {
             model: self.model.clone(),
             served_output: self.served.tokens(),
             complete: done,
-            reported_cost: None,
+            reported_cost: self.cost,
             input: None,
         }
     }

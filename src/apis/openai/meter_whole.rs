@@ -3,12 +3,13 @@
 use bytes::Bytes;
 
 use super::usage;
+use crate::apis::pass_meter::reported_cost;
 use crate::apis::whole::WholeBody;
 use crate::apis::{Measured, Meter};
 use crate::prices::Unit;
 
 /// The meter.
-pub(super) struct WholeMeter {
+pub(in crate::apis) struct WholeMeter {
     has_output: bool,
     searches: u64,
     body: WholeBody,
@@ -17,8 +18,8 @@ pub(super) struct WholeMeter {
 // === impl WholeMeter ===
 
 impl WholeMeter {
-    pub(super) fn new(has_output: bool, searches: u64) -> Self {
-        Self { has_output, searches, body: WholeBody::new(&["usage", "model", "service_tier"]) }
+    pub(in crate::apis) fn new(has_output: bool, searches: u64) -> Self {
+        Self { has_output, searches, body: WholeBody::new(&["usage", "model", "service_tier", "cost"]) }
     }
 }
 
@@ -49,7 +50,7 @@ impl Meter for WholeMeter {
             model: self.body.text("model"),
             served_output: if self.has_output { self.body.nested_text() } else { 0 },
             complete: self.body.complete(),
-            reported_cost: None,
+            reported_cost: self.body.member("cost").and_then(reported_cost),
             input: None,
         }
     }

@@ -7,7 +7,7 @@ use crate::sandbox::Problem;
 
 pub(in crate::apis) mod chat;
 pub(super) mod completions;
-pub(super) mod embeddings;
+pub(in crate::apis) mod embeddings;
 pub(super) mod models;
 pub(super) mod moderations;
 

@@ -63,11 +63,19 @@ fn streams_do_not_wait() {
 }
 
 #[test]
-fn large_answers_report_nothing() {
-    let mut meter = PassMeter::new(false, Some("/cost".to_owned()));
-    let mut pass = Vec::new();
-    let body = format!("{{\"cost\":1,\"x\":\"{}\"}}", "x".repeat(2 << 20));
-    meter.chunk(Bytes::from(body), &mut pass);
-    meter.end(&mut pass);
-    assert_eq!(meter.measured().reported_cost, None);
+fn a_cost_at_the_top_is_found_in_an_answer_of_any_size_and_others_in_small_ones() {
+    let told = |pointer: &str, body: &str| {
+        let mut meter = PassMeter::new(false, Some(pointer.to_owned()));
+        let mut pass = Vec::new();
+        for chunk in body.as_bytes().chunks(65_536) {
+            meter.chunk(Bytes::copy_from_slice(chunk), &mut pass);
+        }
+        meter.end(&mut pass);
+        meter.measured().reported_cost.map(Usd::nanos)
+    };
+    let filler = "x".repeat(2 << 20);
+    assert_eq!(told("/cost", &format!("{{\"x\":{{\"cost\":7,\"y\":\"{filler}\"}},\"cost\":\"0.5\"}}")), Some(500_000_000));
+    assert_eq!(told("/cost", "{\"x\":{\"cost\":7},\"cost\":1"), None, "it broke off");
+    assert_eq!(told("/a/cost", &format!("{{\"a\":{{\"cost\":1}},\"x\":\"{filler}\"}}")), None);
+    assert_eq!(told("/a/cost", "{\"a\":{\"cost\":1}}"), Some(1_000_000_000));
 }

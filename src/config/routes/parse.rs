@@ -15,7 +15,7 @@ use crate::config::environment::Expanded;
 use crate::config::{Environment, parse_duration};
 use crate::diagnostic::Diagnostic;
 use crate::money::Usd;
-use crate::prices::Rates;
+use crate::prices::{Margin, Rates};
 use crate::tls;
 
 use super::{HoldPolicy, OnDisconnect, OnUncertain, Route, RoutePath, RoutePrice, Routes, Upstream, UpstreamKey};
@@ -28,6 +28,9 @@ const LONGEST_HOLD_WAIT: Duration = Duration::from_secs(30);
 
 /// Stands for an address whose variable is not set. Nothing is sent there: the upstream is off, and the name leads nowhere (RFC 2606).
 const NOWHERE: &str = "https://address-is-not-set.invalid";
+
+/// Clients and the proxies before them wait for a minute at least.
+const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -65,9 +68,11 @@ struct RawRoute {
     price: Option<Spanned<toml::Value>>,
     hold: Option<Spanned<String>>,
     hold_wait: Option<Spanned<String>>,
+    margin: Option<Spanned<String>>,
     min_output: Option<u32>,
     default_max_output: Option<u32>,
     stream_cost_comment: Option<Spanned<bool>>,
+    keep_alive: Option<Spanned<String>>,
     feature: Option<Spanned<String>>,
 }
 
@@ -225,6 +230,10 @@ impl Checker<'_> {
         {
             self.fail(place, format!("clients of api = \"{}\" fail on comments in streams; take stream_cost_comment away", api.name()));
         }
+        let margin = raw.margin.as_ref().map_or(Some(Margin::NONE), |place| {
+            let parsed = place.get_ref().parse().map_err(|error| format!("margin {error}"));
+            self.take(place, parsed)
+        });
         let feature = raw.feature.as_ref().map_or_else(
             || "http__request".to_owned(),
             |place| {
@@ -240,6 +249,10 @@ impl Checker<'_> {
             let what = format!("a route with api = \"{}\" knows no models; take `deployments` away", api.name());
             self.fail(deployments, what);
         }
+        let keep_alive = match raw.keep_alive.as_ref() {
+            Some(place) if place.get_ref() == "off" => None,
+            place => Some(self.duration(place, KEEP_ALIVE)),
+        };
         let on_disconnect = self.choice(raw.on_disconnect.as_ref(), [("drain", OnDisconnect::Drain), ("cancel", OnDisconnect::Cancel)]);
         let on_uncertain = self.choice(raw.on_uncertain.as_ref(), [("charge", OnUncertain::Charge), ("void", OnUncertain::Void)]);
         let hold = self.choice(raw.hold.as_ref(), [("rolling", HoldPolicy::Rolling), ("full", HoldPolicy::Full)]);
@@ -263,9 +276,11 @@ impl Checker<'_> {
             price,
             hold,
             hold_wait,
+            margin: margin?,
             min_output: raw.min_output.map_or(MIN_OUTPUT, u64::from),
             default_max_output: raw.default_max_output.map(u64::from),
             stream_cost_comment,
+            keep_alive,
             feature,
         })
     }

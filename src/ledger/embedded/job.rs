@@ -37,6 +37,8 @@ pub(crate) enum Job {
     ChargeHold(HoldId, SettleReply),
     /// Give a hold back. Never lost.
     Void(HoldId, Duration),
+    /// Give a hold another id, under which it lives on. Never lost.
+    Keep { hold: HoldId, kept: HoldId, lease: Duration, reply: SettleReply },
     /// Prolong or raise a hold.
     Renew(Renewal, oneshot::Sender<Result<Renewed, LedgerError>>),
     /// Prolong the holds of running requests.

@@ -119,6 +119,14 @@ impl Ends for Queue {
         self.hand_over(Job::Void(hold, lease))
     }
 
+    fn keep(&self, hold: HoldId, kept: HoldId, lease: Duration, reply: SettleReply) -> Result<(), LedgerError> {
+        self.hand_over(Job::Keep { hold, kept, lease, reply })
+    }
+
+    fn settle_kept(&self, _account: &str, settlement: Settlement, reply: SettleReply) -> Result<(), LedgerError> {
+        self.settle(settlement, reply)
+    }
+
     fn renew(&self, renewal: Renewal, reply: oneshot::Sender<Result<Renewed, LedgerError>>) -> Result<(), LedgerError> {
         self.ask(Job::Renew(renewal, reply))
     }

@@ -1,9 +1,11 @@
 //! The embedded ledger on real files: the scripts of the rules with the file reopened in between (`scripts.rs`), many at once on one budget (`crowd.rs`),
-//! killed processes (`killed.rs`), failing commits, locks, foreign files, trimming (`files.rs`), and what becomes of grants (`grants.rs`).
+//! killed processes (`killed.rs`), failing commits, locks, foreign files, trimming (`files.rs`), what becomes of grants (`grants.rs`), and
+//! the holds of jobs (`kept.rs`).
 
 mod crowd;
 mod files;
 mod grants;
+mod kept;
 mod killed;
 pub(in crate::ledger) mod scripts;
 

@@ -250,7 +250,7 @@ impl Writer {
         for job in self.jobs.drain(..) {
             match job {
                 Job::Admit(Admitting { reply, .. }) => drop(reply.send(Err(error.clone()))),
-                Job::Settle(..) | Job::ChargeHold(..) | Job::Void(..) => self.carried.push(job),
+                Job::Settle(..) | Job::ChargeHold(..) | Job::Void(..) | Job::Keep { .. } => self.carried.push(job),
                 Job::Renew(_, reply) => drop(reply.send(Err(error.clone()))),
                 Job::KeepAlive(_) | Job::Manage(_) => {}
             }
@@ -291,6 +291,10 @@ fn apply(state: &mut State, now: Timestamp, job: Job, changes: &mut Changes) -> 
             let voided = state.void(now, hold, lease, changes).map(|()| Settled::default());
             Some(Answer::Settle(job, voided))
         }
+        Job::Keep { hold, kept, lease, .. } => {
+            let settled = state.keep(now, hold, kept, lease, changes);
+            Some(Answer::Settle(job, settled))
+        }
         Job::Renew(renewal, reply) => Some(Answer::Renew(reply, state.renew(now, &renewal, changes))),
         Job::KeepAlive(renewals) => {
             keep_alive(state, now, &renewals, changes);
@@ -326,7 +330,9 @@ impl Answer {
                 });
                 drop(reply.send(answer));
             }
-            Self::Settle(Job::Settle(_, Some(reply)) | Job::ChargeHold(_, Some(reply)), result) => drop(reply.send(result.map_err(LedgerError::from))),
+            Self::Settle(Job::Settle(_, Some(reply)) | Job::ChargeHold(_, Some(reply)) | Job::Keep { reply: Some(reply), .. }, result) => {
+                drop(reply.send(result.map_err(LedgerError::from)))
+            }
             Self::Settle(_, Ok(_)) => {}
             Self::Settle(_, Err(error)) => tracing::error!(%error, "a request could not be settled; its hold is charged when its lease ends"),
             Self::Renew(reply, result) => drop(reply.send(result.map_err(LedgerError::from))),

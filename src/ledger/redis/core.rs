@@ -15,7 +15,7 @@ use super::endings::Endings;
 use super::memory::{AdmittedHold, MOST, Memory, WINDOW};
 use super::operations::{Answer, Operations};
 use super::script::CallError;
-use crate::ledger::outbox::{Ending, Outbox, Record, Slot};
+use crate::ledger::outbox::{Ending, HoldFacts, Outbox, Record, Slot};
 use crate::ledger::types::{HoldId, LedgerError};
 use crate::money::{MoneyError, Usd};
 
@@ -102,6 +102,17 @@ impl Core {
         drop(recent);
         let running = locked(&self.running).remove(&hold)?;
         Some((record, running.slot))
+    }
+
+    /// A hold lives on under another id, and nobody runs its request any more.
+    pub(super) fn kept(&self, hold: HoldId, kept: HoldId, lease: Duration) {
+        let Some((record, slot)) = self.end(hold, Ending::Void(hold, lease)) else { return };
+        slot.free();
+        let facts = HoldFacts { lease, ..record.facts.clone() };
+        let admitted = AdmittedHold { hold: kept, account: Arc::clone(&record.account), token: record.token, facts };
+        let mut recent = self.recent();
+        let now = recent.now();
+        recent.memory.admitted(now, admitted);
     }
 
     /// A hold is at least this much now.

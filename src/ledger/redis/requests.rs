@@ -112,6 +112,26 @@ impl Ends for Way {
         self.hand_over(hold, Ending::Void(hold, lease), None)
     }
 
+    fn keep(&self, hold: HoldId, kept: HoldId, lease: Duration, reply: SettleReply) -> Result<(), LedgerError> {
+        if self.closed.load(Ordering::SeqCst) {
+            return Err(closed());
+        }
+        let core = Arc::clone(&self.core);
+        self.worker.spawn(async move { keep(&core, hold, kept, lease, reply).await });
+        Ok(())
+    }
+
+    fn settle_kept(&self, account: &str, settlement: Settlement, reply: SettleReply) -> Result<(), LedgerError> {
+        let (core, account) = (Arc::clone(&self.core), account.to_owned());
+        self.worker.spawn(async move {
+            let settled = core.answered(core.operations.settle(&account, &settlement).await);
+            if let Some(reply) = reply {
+                let _ = reply.send(settled);
+            }
+        });
+        Ok(())
+    }
+
     fn renew(&self, renewal: Renewal, reply: oneshot::Sender<Result<Renewed, LedgerError>>) -> Result<(), LedgerError> {
         let core = Arc::clone(&self.core);
         self.worker.spawn(async move { drop(reply.send(renew(&core, renewal).await)) });
@@ -122,6 +142,28 @@ impl Ends for Way {
         let core = Arc::clone(&self.core);
         self.worker.spawn(async move { upkeep::keep_alive(&core, renewals).await });
         Ok(())
+    }
+}
+
+/// Gives a hold another id. Where the server does not say that it did, the hold is charged as any other that nobody knows the cost of; should it have another
+/// id all the same, that charge finds nothing.
+async fn keep(core: &Core, hold: HoldId, kept: HoldId, lease: Duration, reply: SettleReply) {
+    let asked = match core.account_of(hold) {
+        Some(account) => core.answered(core.operations.keep(&account, hold, kept, lease).await),
+        // It has ended before.
+        None => Ok(Settled::default()),
+    };
+    match asked {
+        Ok(settled) => {
+            core.kept(hold, kept, lease);
+            if let Some(reply) = reply {
+                let _ = reply.send(Ok(settled));
+            }
+        }
+        Err(error) => {
+            tracing::warn!(%hold, %error, "the hold of a job could not be kept: it is charged at its amount");
+            hand_over(core, hold, Ending::ChargeHold(hold), reply);
+        }
     }
 }
 

@@ -25,6 +25,7 @@ pub(crate) enum Name {
     Settle,
     ChargeHold,
     Void,
+    Keep,
     Renew,
     Sweep,
     Restore,
@@ -121,7 +122,7 @@ const ENDS: &str = " flags=allow-oom";
 /// Only reads.
 const READS: &str = " flags=no-writes,allow-oom";
 
-const TABLE: [Source; 19] = [
+const TABLE: [Source; 20] = [
     Source { name: Name::Account, file: "account.lua", flags: GROWS, shared: &[], body: include_str!("scripts/account.lua") },
     Source { name: Name::EnsureAccount, file: "ensure_account.lua", flags: GROWS, shared: &[KEYS, CLOCK], body: include_str!("scripts/ensure_account.lua") },
     Source { name: Name::SetCredits, file: "set_credits.lua", flags: GROWS, shared: MANAGING, body: include_str!("scripts/set_credits.lua") },
@@ -136,6 +137,7 @@ const TABLE: [Source; 19] = [
     Source { name: Name::Settle, file: "settle.lua", flags: ENDS, shared: ENDING, body: include_str!("scripts/settle.lua") },
     Source { name: Name::ChargeHold, file: "charge_hold.lua", flags: ENDS, shared: ENDING, body: include_str!("scripts/charge_hold.lua") },
     Source { name: Name::Void, file: "void.lua", flags: ENDS, shared: ENDING, body: include_str!("scripts/void.lua") },
+    Source { name: Name::Keep, file: "keep.lua", flags: ENDS, shared: ENDING, body: include_str!("scripts/keep.lua") },
     Source { name: Name::Renew, file: "renew.lua", flags: ENDS, shared: ENDING, body: include_str!("scripts/renew.lua") },
     Source { name: Name::Sweep, file: "sweep.lua", flags: ENDS, shared: ENDING, body: include_str!("scripts/sweep.lua") },
     Source { name: Name::Restore, file: "restore.lua", flags: ENDS, shared: ENDING, body: include_str!("scripts/restore.lua") },

@@ -41,6 +41,10 @@ pub(super) enum Mutation {
     AdmitAtZero,
     /// A hold of a deleted token is not charged.
     DeletedIsFree,
+    /// A hold that lives on under another id sets nothing aside any more.
+    KeepFrees,
+    /// A hold that lives on under another id lives on under its own too.
+    KeepTwice,
 }
 
 #[cfg(not(test))]
@@ -66,7 +70,7 @@ pub(super) fn plant(mutation: Option<Mutation>) {
 
 #[cfg(test)]
 impl Mutation {
-    pub(super) const ALL: [Self; 19] = [
+    pub(super) const ALL: [Self; 21] = [
         Self::IgnoreHeld,
         Self::IgnoreAccount,
         Self::SettleTwice,
@@ -86,5 +90,7 @@ impl Mutation {
         Self::NeverHeld,
         Self::AdmitAtZero,
         Self::DeletedIsFree,
+        Self::KeepFrees,
+        Self::KeepTwice,
     ];
 }

@@ -56,7 +56,8 @@ impl State {
             label: Arc::new(settlement.label.clone()),
             price_version: settlement.price_version.clone(),
         };
-        if self.holds.contains_key(&settlement.hold) {
+        if let Some(hold) = self.holds.get(&settlement.hold) {
+            let bill = bill.labelled(hold);
             self.charge_live(now, settlement.hold, bill, changes)
         } else {
             self.correct(now, settlement.hold, Some(bill), changes)
@@ -202,6 +203,7 @@ impl State {
         let ends_at = tombstone.ends_at;
         let hold = &expired.hold;
         self.reset_if_due(hold.token, now, changes);
+        let bill = bill.map(|bill| bill.labelled(hold));
         let asked = bill.as_ref().map_or(Usd::ZERO, |bill| bill.cost);
         let limited = (hold.on_token || hold.on_account) && !mutated(Mutation::CorrectUp);
         let difference = if limited { asked.min(hold.amount) } else { asked }.minus(hold.amount)?;
@@ -275,6 +277,15 @@ impl State {
             usage: bill.usage,
             price_version: bill.price_version,
         });
+    }
+}
+
+// === impl Bill ===
+
+impl Bill {
+    /// Whoever does not know under what to book it leaves that to the admission.
+    fn labelled(self, hold: &Hold) -> Self {
+        if *self.label == ChargeLabel::default() { Self { label: Arc::clone(&hold.label), ..self } } else { self }
     }
 }
 

@@ -7,9 +7,20 @@ use crate::ledger::Admitted;
 
 /// A chat of 1 USD per million input tokens and 2 per million output tokens, at most 1,000 of them.
 fn price() -> Price {
-    let text = "[upstreams.a]\nurl = \"http://127.0.0.1:1\"\n[[routes]]\npath = \"/v1/*\"\napi = \"openai\"\nupstream = \"a\"\n\
-                price = { input_mtok = \"1\", output_mtok = \"2\" }\n";
-    let routes = Routes::parse(text, "routes.toml", &Environment::of([])).unwrap();
+    price_of("openai", "1")
+}
+
+/// The same at a provider whose answers tell what they cost.
+fn price_told(margin: &str) -> Price {
+    price_of("edenai", margin)
+}
+
+fn price_of(api: &str, margin: &str) -> Price {
+    let text = format!(
+        "[upstreams.a]\nurl = \"http://127.0.0.1:1\"\n[[routes]]\npath = \"/v1/*\"\napi = \"{api}\"\nupstream = \"a\"\n\
+         price = {{ input_mtok = \"1\", output_mtok = \"2\" }}\nmargin = \"{margin}\"\n"
+    );
+    let routes = Routes::parse(&text, "routes.toml", &Environment::of([])).unwrap();
     let body = Bytes::from_static(br#"{"model":"m","max_tokens":1000,"messages":[{"role":"user","content":"hello"}]}"#);
     Price::Tokens(TokenPrice::of_route(&routes.all()[0], &body))
 }
@@ -112,6 +123,54 @@ fn what_is_counted_in_several_ways_costs_what_has_a_price() {
     // Of one image it is not known whether it is all.
     let cut = Measured { complete: false, ..told(Usage::default().with(Unit::Images, 1)) };
     assert_eq!(cost(due(&price, Ending::Cut, &cut, held(80_000_000))), (80_000_000, Certainty::Estimated));
+}
+
+#[test]
+fn a_cost_that_the_provider_tells_wins_over_the_price_book() {
+    let told = |nanos, measured: &Measured, ending, amount| charge(&price_told("1"), ending, measured, Some(usd(nanos)), held(amount), OnUncertain::Charge);
+    let answer = reported(10, 20);
+    // Less than the book says, more, nothing, and more than was held.
+    for (nanos, amount) in [(3, 1_000_000), (70_000, 1_000_000), (0, 1_000_000), (2_000_000, 1_000_000)] {
+        assert_eq!(cost(told(nanos, &answer, Ending::Complete, amount)), (nanos, Certainty::Exact));
+    }
+    // Whatever the usage says, or an error.
+    let absurd = Measured { absurd: true, complete: true, ..Measured::default() };
+    assert_eq!(cost(told(3, &absurd, Ending::Complete, 7)), (3, Certainty::Exact));
+    assert_eq!(cost(told(3, &Measured::default(), Ending::ProviderError, 7)), (3, Certainty::Exact));
+    // At a provider whose answers are not known to tell it, it says nothing.
+    assert_eq!(cost(charge(&price(), Ending::Complete, &answer, Some(usd(3)), held(1_000_000), OnUncertain::Charge)), (50_000, Certainty::Exact));
+}
+
+#[test]
+fn without_a_told_cost_the_price_book_is_an_estimate_with_its_margin() {
+    assert_eq!(cost(due(&price_told("1"), Ending::Complete, &reported(10, 20), held(1_000_000))), (50_000, Certainty::Estimated));
+    assert_eq!(cost(due(&price_told("1.1"), Ending::Complete, &reported(10, 20), held(1_000_000))), (55_000, Certainty::Estimated));
+    let passed = Measured { served_output: 100, input: Some(Usage::default().with(Unit::Input, 10)), ..Measured::default() };
+    assert_eq!(cost(due(&price_told("1.1"), Ending::Cut, &passed, held(1_000_000))), (231_000, Certainty::Estimated));
+    assert_eq!(due(&price_told("1.1"), Ending::ProviderError, &Measured::default(), held(7)), Charge::Void);
+    let Price::Tokens(plain) = price_told("1") else { panic!() };
+    let Price::Tokens(wide) = price_told("1.1") else { panic!() };
+    assert_eq!(wide.quote.want.nanos(), (plain.quote.want.nanos() * 11 + 9) / 10);
+}
+
+#[test]
+fn a_cost_told_before_the_answer_broke_off_is_not_all_of_it() {
+    let cut = |nanos, measured: &Measured| charge(&price_told("1"), Ending::Cut, measured, Some(usd(nanos)), held(1_000_000), OnUncertain::Charge);
+    let passed = Measured { served_output: 100, ..Measured::default() };
+    let (by_bytes, _) = cost(due(&price_told("1"), Ending::Cut, &passed, held(1_000_000)));
+    assert_eq!(cost(cut(3, &passed)), (by_bytes, Certainty::Estimated));
+    assert_eq!(cost(cut(by_bytes + 1, &passed)), (by_bytes + 1, Certainty::Estimated));
+    assert_eq!(cost(cut(3, &reported(10, 20))), (3, Certainty::Exact), "all was told before it broke off");
+    // Waiting in vain costs the hold.
+    let late = charge(&price_told("1"), Ending::TimedOut, &passed, Some(usd(3)), held(7), OnUncertain::Charge);
+    assert_eq!(late, Charge::Hold);
+}
+
+#[test]
+fn a_told_cost_beyond_any_budget_is_not_believed() {
+    let told = |cost: Usd| charge(&price_told("1"), Ending::Complete, &reported(10, 20), Some(cost), held(7), OnUncertain::Charge);
+    assert_eq!(told(Usd::MAX), Charge::Hold);
+    assert_eq!(cost(told(MOST_BELIEVED)), (MOST_BELIEVED.nanos(), Certainty::Exact));
 }
 
 proptest! {

@@ -12,7 +12,7 @@ use super::gemini;
 use super::media;
 use super::responses;
 use super::script::{Script, UsageReport};
-use super::{Consumed, Entry, anthropic, cohere, mistral};
+use super::{Consumed, Entry, anthropic, cohere, edenai, mistral};
 use crate::support::money::{CENT, nanos};
 
 /// Time enough for hyper to write out what it was given, before a connection is broken off.
@@ -22,7 +22,7 @@ const FLUSH: Duration = Duration::from_millis(30);
 const MOST_OUTPUT: i64 = 16_384;
 
 /// What the request asks for.
-struct Wish {
+pub(super) struct Wish {
     model: String,
     prompt: i64,
     /// Of each choice.
@@ -32,7 +32,7 @@ struct Wish {
     rejected: i64,
     tier: String,
     limited: bool,
-    stream: bool,
+    pub(super) stream: bool,
     include_usage: bool,
     legacy: bool,
 }
@@ -75,6 +75,8 @@ pub(super) fn answer(path: &str, request: &Bytes, script: &Script, entry: &Entry
         whole(gemini::models(), Consumed::default(), script, entry)
     } else if speaks_gemini {
         gemini::answer(&target, &json, script, entry)
+    } else if path.starts_with("/v3/") {
+        edenai::answer(path, &json, script, entry)
     } else if path.contains("/messages") {
         anthropic::answer(path, &json, script, entry)
     } else if path.contains("/responses") {
@@ -103,7 +105,7 @@ pub(super) fn answer(path: &str, request: &Bytes, script: &Script, entry: &Entry
 // === impl Wish ===
 
 impl Wish {
-    fn chat(json: &Value, script: &Script) -> Self {
+    pub(super) fn chat(json: &Value, script: &Script) -> Self {
         let messages = json["messages"].as_array().cloned().unwrap_or_default();
         let read = |value: &Value| if script.greedy { bytes_of(value) } else { tokens_of(value) };
         let mut prompt: i64 = messages.iter().map(|message| read(&message["content"]) + 4).sum::<i64>() + 3;
@@ -145,7 +147,7 @@ impl Wish {
         }
     }
 
-    fn consumed(&self, script: &Script) -> Consumed {
+    pub(super) fn consumed(&self, script: &Script) -> Consumed {
         self.consumed_after(self.completion * self.choices + self.rejected, script)
     }
 
@@ -199,7 +201,7 @@ fn usage(consumed: Consumed, report: UsageReport) -> Option<Value> {
     }))
 }
 
-fn chat(wish: &Wish, script: &Script) -> Value {
+pub(super) fn chat(wish: &Wish, script: &Script) -> Value {
     let text = "word ".repeat(usize::try_from(wish.completion).unwrap());
     let choice = |index: i64| {
         if wish.legacy {
@@ -222,12 +224,19 @@ fn chat(wish: &Wish, script: &Script) -> Value {
 
 /// A JSON answer that is there at once.
 pub(super) fn whole(answer: Value, consumed: Consumed, script: &Script, entry: &Entry) -> Response<ChannelBody> {
+    whole_with(200, answer, consumed, script, entry)
+}
+
+pub(super) fn whole_with(status: u16, answer: Value, consumed: Consumed, script: &Script, entry: &Entry) -> Response<ChannelBody> {
     let mut bytes = Bytes::from(answer.to_string());
     if script.gzip {
         bytes = stored_gzip(&bytes).into();
     }
-    let mut response =
-        Response::builder().header("content-type", "application/json").header("x-request-id", "req-stand-in").header("openai-processing-ms", "7");
+    let mut response = Response::builder()
+        .status(status)
+        .header("content-type", "application/json")
+        .header("x-request-id", "req-stand-in")
+        .header("openai-processing-ms", "7");
     response = response.header("set-cookie", "session=provider").header("openai-organization", "org-of-the-operator");
     if script.gzip {
         response = response.header("content-encoding", "gzip");
@@ -269,6 +278,11 @@ fn error(status: u16, request: &Value, script: &Script, entry: &Entry) -> Respon
 }
 
 fn embeddings(request: &Value, script: &Script, entry: &Entry) -> Response<ChannelBody> {
+    let (answer, consumed) = embedded(request, script);
+    whole(answer, consumed, script, entry)
+}
+
+pub(super) fn embedded(request: &Value, script: &Script) -> (Value, Consumed) {
     let model = request["model"].as_str().unwrap_or_default();
     let inputs = request["input"].as_array().cloned().unwrap_or_else(|| vec![request["input"].clone()]);
     let prompt = script.prompt.unwrap_or_else(|| inputs.iter().map(if script.greedy { most_of } else { tokens_of }).sum());
@@ -277,7 +291,7 @@ fn embeddings(request: &Value, script: &Script, entry: &Entry) -> Response<Chann
     if script.usage == UsageReport::Honest {
         answer["usage"] = json!({"prompt_tokens": prompt, "total_tokens": prompt});
     }
-    whole(answer, Consumed::tokens(model, prompt, 0, 0), script, entry)
+    (answer, Consumed::tokens(model, prompt, 0, 0))
 }
 
 /// Any other API: one cent, or what the script says, and it says so itself.
@@ -289,20 +303,25 @@ fn other(script: &Script, entry: &Entry) -> Response<ChannelBody> {
 
 /// `filtered`: the stream begins with what a filter says of the prompt, as Azure's do.
 fn stream(wish: &Wish, filtered: bool, script: &Script, entry: &Entry) -> Response<ChannelBody> {
-    let (writer, body) = body::channel();
-    entry.update(|row| row.would_report = Some(wish.consumed(script)));
     let mut events = events(wish, script);
     if filtered {
         let first = json!({"choices": [], "created": 0, "id": "", "model": "", "object": "", "prompt_filter_results": [{"prompt_index": 0, "content_filter_results": {}}]});
         events.insert(0, Event { name: None, text: first.to_string(), consumed: wish.consumed_after(0, script), carries_text: false });
     }
+    streaming(events, wish.consumed(script), script, entry)
+}
+
+/// A stream of these events, which consumes so much in all.
+pub(super) fn streaming(events: Vec<Event>, consumed: Consumed, script: &Script, entry: &Entry) -> Response<ChannelBody> {
+    let (writer, body) = body::channel();
+    entry.update(|row| row.would_report = Some(consumed));
     tokio::spawn(send(events, script.clone(), entry.clone(), writer));
     let response = Response::builder().header("content-type", "text/event-stream; charset=utf-8").header("x-request-id", "req-stand-in");
     response.body(body).unwrap()
 }
 
 /// The events of a stream: role, one event a token of each choice, finish, usage where asked, `[DONE]`.
-fn events(wish: &Wish, script: &Script) -> Vec<Event> {
+pub(super) fn events(wish: &Wish, script: &Script) -> Vec<Event> {
     let mut events = Vec::new();
     let object = if wish.legacy { "text_completion" } else { "chat.completion.chunk" };
     let reports = wish.include_usage && !matches!(script.usage, UsageReport::Missing | UsageReport::Comment);
@@ -369,7 +388,7 @@ fn framed(event: &Event, _place: (usize, usize), line: &str) -> Bytes {
 /// Likewise, each written by `frame`, which is told its place among all of them.
 pub(super) async fn send_framed(events: Vec<Event>, script: Script, entry: Entry, writer: BodyWriter, frame: fn(&Event, (usize, usize), &str) -> Bytes) {
     let line = if script.crlf { "\r\n" } else { "\n" };
-    let mut waited = false;
+    let (mut waited, mut stalled) = (false, false);
     for (index, event) in events.iter().enumerate() {
         if script.cut == Some(index) {
             return cut_off(&writer).await;
@@ -377,6 +396,14 @@ pub(super) async fn send_framed(events: Vec<Event>, script: Script, entry: Entry
         let bytes = frame(event, (index, events.len()), line);
         entry.update(|row| row.consumed = event.consumed);
         entry.sends(&bytes);
+        let stalls = script.stall.filter(|_| event.carries_text && !std::mem::replace(&mut stalled, event.carries_text));
+        let (front, bytes) = bytes.split_at(stalls.unwrap_or(0).min(bytes.len()));
+        if stalls.is_some() {
+            if writer.send(Ok(Bytes::copy_from_slice(front))).await.is_err() {
+                return;
+            }
+            entry.gate().await;
+        }
         for piece in bytes.chunks(script.split.unwrap_or(bytes.len()).max(1)) {
             if writer.send(Ok(Bytes::copy_from_slice(piece))).await.is_err() {
                 return;

@@ -14,12 +14,12 @@ const HOUR: i64 = 2_000;
 const SEARCH: i64 = 10_000_000;
 
 /// What the request asks for.
-struct Wish {
+pub(super) struct Wish {
     model: String,
     prompt: i64,
-    completion: i64,
+    pub(super) completion: i64,
     limited: bool,
-    stream: bool,
+    pub(super) stream: bool,
 }
 
 /// Answers one request; streams go on by themselves.
@@ -58,7 +58,7 @@ fn greedy(request: &Value, script: &Script) -> Script {
 // === impl Wish ===
 
 impl Wish {
-    fn read(json: &Value, script: &Script) -> Self {
+    pub(super) fn read(json: &Value, script: &Script) -> Self {
         let messages = json["messages"].as_array().cloned().unwrap_or_default();
         let prompt: i64 = messages.iter().map(|message| answers::tokens_of(&message["content"]) + 4).sum::<i64>() + 3;
         let completion = script.tokens.min(json["max_tokens"].as_i64().unwrap_or(i64::MAX));
@@ -71,7 +71,7 @@ impl Wish {
         }
     }
 
-    fn consumed(&self, completion: i64, script: &Script) -> Consumed {
+    pub(super) fn consumed(&self, completion: i64, script: &Script) -> Consumed {
         let mut consumed = Consumed::tokens(&self.model, self.prompt, script.cached.min(self.prompt), completion);
         consumed.cost += script.written * WRITTEN + script.hour * HOUR + script.searches * SEARCH;
         consumed
@@ -107,7 +107,7 @@ impl Wish {
         usage
     }
 
-    fn message(&self, script: &Script) -> Value {
+    pub(super) fn message(&self, script: &Script) -> Value {
         let text = "word ".repeat(usize::try_from(self.completion).unwrap());
         let mut message = self.begun();
         message["content"] = json!([{"type": "text", "text": text}]);

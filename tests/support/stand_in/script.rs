@@ -50,6 +50,8 @@ pub(crate) struct Script {
     pub(crate) gate_head: bool,
     /// `gate=first`: waits after the first event that carries text until the gate opens.
     pub(crate) gate_first: bool,
+    /// `stall=N`: sends the first N bytes of the first event that carries text, and waits for the gate with the rest.
+    pub(crate) stall: Option<usize>,
     /// `hang`: takes the request and never answers.
     pub(crate) hang: bool,
     /// `reset`: closes the connection before the head.
@@ -58,8 +60,16 @@ pub(crate) struct Script {
     pub(crate) gzip: bool,
     /// `redirect`: 307 to another place of its own.
     pub(crate) redirect: bool,
-    /// `cost=0.0123`: what an API with prices of its own reports, as `/cost` and as `x-cost`.
+    /// `cost=0.0123`: what an API with prices of its own bills and reports, as `/cost` and as `x-cost`.
     pub(crate) cost: Option<String>,
+    /// `no-cost`: an API that reports its cost does not. Eden AI's only.
+    pub(crate) no_cost: bool,
+    /// `big`: the answer has megabytes. Universal AI only.
+    pub(crate) big: bool,
+    /// `pending=N`: a job is still under way the first N times that it is asked for. Universal AI only.
+    pub(crate) pending: usize,
+    /// `failed`: the answer says that the model's provider failed. Universal AI only.
+    pub(crate) failed: bool,
 }
 
 /// What is said of the usage.
@@ -98,11 +108,16 @@ impl Default for Script {
             delay_head: None,
             gate_head: false,
             gate_first: false,
+            stall: None,
             hang: false,
             reset: false,
             gzip: false,
             redirect: false,
             cost: None,
+            no_cost: false,
+            big: false,
+            pending: 0,
+            failed: false,
         }
     }
 }
@@ -160,10 +175,15 @@ impl Script {
                 "crlf" => self.crlf = true,
                 "delay" => self.delay = millis(),
                 "delay-head" => self.delay_head = millis(),
+                "stall" => self.stall = Some(number() as usize),
                 "hang" => self.hang = true,
                 "reset" => self.reset = true,
                 "gzip" => self.gzip = true,
                 "redirect" => self.redirect = true,
+                "no-cost" => self.no_cost = true,
+                "pending" => self.pending = number() as usize,
+                "big" => self.big = true,
+                "failed" => self.failed = true,
                 "cost" => self.cost = Some(value.to_owned()),
                 "gate" if value == "head" => self.gate_head = true,
                 "gate" if value == "first" => self.gate_first = true,

@@ -180,6 +180,43 @@ fn giant_events_pass_in_bounded_memory() {
 }
 
 #[test]
+fn something_can_be_put_in_only_where_no_event_is_torn() {
+    let event = events("\n", &[BOTH]);
+    let after = |pieces: &[&str], hides: bool| {
+        let mut meter = StreamMeter::of(hides, 0, false);
+        for piece in pieces {
+            meter.chunk(Bytes::copy_from_slice(piece.as_bytes()), &mut Vec::new());
+        }
+        meter.between_events()
+    };
+    for hides in [false, true] {
+        assert!(after(&[], hides) && after(&[&event], hides));
+        // The front of an event is kept back while it may be the last one, or may have to be changed.
+        assert!(after(&[&event[..20]], hides));
+        assert!(after(&[&event[..80], &event[80..]], hides));
+        // The second half of a line end may be to come; the end is the charge's business.
+        assert!(!after(&["data: {}\r\n\r"], hides) && after(&["data: {}\r\n\r", "\n"], hides));
+        assert!(!after(&["data: [DONE]\n\n"], hides));
+        let giant = format!("data: {{\"choices\":[{{\"text\":\"{}", "y".repeat(9 << 20));
+        assert!(!after(&[&giant], hides));
+    }
+    assert!(!after(&[&event[..80]], false) && after(&[&event[..80]], true));
+}
+
+#[test]
+fn a_cost_counts_where_the_usage_is_told() {
+    // As Eden AI sends it: beside the usage, in an event that has a choice all the same.
+    let told = r#"{"choices":[{"finish_reason":null,"index":0,"delta":{"content":null}}],"usage":{"prompt_tokens":9,"completion_tokens":1},"cost":4.2e-06}"#;
+    let early = r#"{"choices":[],"usage":null,"cost":7}"#;
+    let seen = run(&[events("\n", &[early, told, "[DONE]"]).as_bytes()], true);
+    assert_eq!(seen.measured.reported_cost.map(Usd::nanos), Some(4_200));
+    assert!(seen.passed.contains(r#""delta":{"content":null}}],"cost":4.2e-06}"#), "{}", seen.passed);
+    for none in [r#"{"choices":[],"usage":{"prompt_tokens":9,"completion_tokens":1},"cost":-1}"#, USAGE, early] {
+        assert_eq!(run(&[events("\n", &[none, "[DONE]"]).as_bytes()], true).measured.reported_cost, None);
+    }
+}
+
+#[test]
 fn odd_bytes_do_no_harm() {
     for odd in [
         &b"\xff\xfe\0"[..],

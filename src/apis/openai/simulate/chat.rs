@@ -33,7 +33,7 @@ pub(in crate::apis) struct Choice {
 }
 
 /// Answers `POST chat/completions`.
-pub(in crate::apis::openai) fn answer(body: &[u8], faults: &Faults) -> Result<Simulated, Problem> {
+pub(in crate::apis) fn answer(body: &[u8], faults: &Faults) -> Result<Simulated, Problem> {
     let body = fields::object(body)?;
     let (ask, choices) = finished(&body, faults)?;
     Ok(render::render(&ask, &choices, faults.no_usage))

@@ -20,7 +20,7 @@ struct Input {
 }
 
 /// Answers `POST embeddings`.
-pub(in crate::apis::openai) fn answer(body: &[u8], faults: &Faults) -> Result<Simulated, Problem> {
+pub(in crate::apis) fn answer(body: &[u8], faults: &Faults) -> Result<Simulated, Problem> {
     let body = fields::object(body)?;
     let map = body.as_object().ok_or_else(|| Problem::not_json("it holds another JSON value"))?;
     let model = fields::model(map)?;

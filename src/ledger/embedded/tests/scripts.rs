@@ -93,6 +93,7 @@ impl Subject for Embedded {
                 ledger.settler().void(hold, lease);
                 Reply::Nothing
             }
+            Action::Keep(hold, kept, lease) => Reply::Settle(runtime.block_on(ledger.settler().keep(hold, kept, lease)).unwrap()),
             Action::Renew(renewal) => Reply::Renew(runtime.block_on(ledger.settler().raise(renewal)).unwrap()),
             Action::Sweep => {
                 self.sweep();

@@ -70,6 +70,14 @@ impl<R: Run> Operations<R> {
         self.dated(account, Name::Void, "", Arguments::default().hold(hold).duration(lease), |_| Ok(())).await
     }
 
+    /// Gives a hold another id, under which it lives on. May be repeated.
+    ///
+    /// # Errors
+    /// When there is no answer. [`CallError::Unknown`]: it may have it.
+    pub(crate) async fn keep(&self, account: &str, hold: HoldId, kept: HoldId, lease: Duration) -> Answered<Settled> {
+        self.dated(account, Name::Keep, "", Arguments::default().hold(hold).hold(kept).duration(lease), settled).await
+    }
+
     /// Prolongs holds of one account, and raises those that ask for it. Answers for each, in order. May be repeated.
     ///
     /// At most about 1,000 at a time: the account waits meanwhile.

@@ -9,15 +9,24 @@
 local id = ARGV[7]
 local bill = {kind = 'charge', cost = tonumber(ARGV[8]), certainty = ARGV[9], usage = ARGV[10], label = ARGV[11], version = ARGV[12]}
 
+-- Whoever does not know under what to book it leaves that to the admission.
+local function labelled(hold)
+  if bill.label == '"","",""' then
+    bill.label = hold.label
+  end
+  return hold
+end
+
 local done, overrun, balance = true, 0, nil
 local stored = call('HGET', HOLDS, id)
 if stored then
-  done, overrun, balance = charge_live(id, read_hold(stored), bill)
+  done, overrun, balance = charge_live(id, labelled(read_hold(stored)), bill)
 else
   local tombstone = tombstone_of(id)
   if not tombstone or not tombstone.hold then
     return answer('settled', '0', '0', '')
   end
+  labelled(tombstone.hold)
   done, balance = correct(id, tombstone, bill)
 end
 if not done then

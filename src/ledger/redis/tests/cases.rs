@@ -20,12 +20,12 @@ use crate::money::{MoneyError, Usd};
 use crate::prices::{Unit, Usage};
 use crate::tokens::{NewToken, Secret, SecretHash, TokenId, TokenKind, TokenPatch};
 
-const LEASE: Duration = Duration::from_secs(60);
+pub(super) const LEASE: Duration = Duration::from_secs(60);
 const QUARANTINE: Duration = Duration::from_secs(5);
 const TOKEN: TokenId = TokenId(1);
 
 /// One account with one token, at one moment.
-struct Desk {
+pub(super) struct Desk {
     shared: Shared,
     now: Timestamp,
 }
@@ -38,7 +38,7 @@ fn admission(hold: usize, want: i64) -> AdmitRequest {
     AdmitRequest { hold: hold_id(hold), token: TOKEN, secret: secret(), want: usd(want), least: usd(want), lease: LEASE, label: label("admitted") }
 }
 
-fn settlement(hold: usize, cost: i64) -> Settlement {
+pub(super) fn settlement(hold: usize, cost: i64) -> Settlement {
     Settlement {
         hold: hold_id(hold),
         cost: usd(cost),
@@ -59,15 +59,15 @@ impl Desk {
         desk
     }
 
-    fn new(balance: Option<i64>) -> Self {
+    pub(super) fn new(balance: Option<i64>) -> Self {
         Self::on(Server::shared(), balance)
     }
 
-    fn run<T>(&self, ask: impl AsyncFnOnce(&Operations<Single>) -> T) -> T {
+    pub(super) fn run<T>(&self, ask: impl AsyncFnOnce(&Operations<Single>) -> T) -> T {
         self.shared.runtime.block_on(ask(&self.shared.operations))
     }
 
-    fn wait(&mut self, seconds: u64) {
+    pub(super) fn wait(&mut self, seconds: u64) {
         self.now += Duration::from_secs(seconds);
         self.shared.set_clock(self.now);
     }
@@ -86,7 +86,7 @@ impl Desk {
         }
     }
 
-    fn hold(&self, hold: usize, amount: i64) {
+    pub(super) fn hold(&self, hold: usize, amount: i64) {
         assert_eq!(self.admit(IDENTITY, hold, amount), Answer::Done(Ok(usd(amount))));
     }
 
@@ -94,7 +94,7 @@ impl Desk {
         self.run(async |operations| operations.settle(ACCOUNT, &settlement(hold, cost)).await.unwrap().0)
     }
 
-    fn sweep(&self, identity: &str, gateway: &str) -> Answer<bool> {
+    pub(super) fn sweep(&self, identity: &str, gateway: &str) -> Answer<bool> {
         self.run(async |operations| operations.sweep(ACCOUNT, identity, gateway, 100).await.unwrap().0)
     }
 
@@ -102,26 +102,26 @@ impl Desk {
         self.run(async |operations| done(operations.adopt(ACCOUNT, identity, gateway, QUARANTINE).await))
     }
 
-    fn restore(&self, hold: usize, amount: i64) -> Answer<Restored> {
+    pub(super) fn restore(&self, hold: usize, amount: i64) -> Answer<Restored> {
         let lost =
             LostHold { hold: hold_id(hold), token: TOKEN, amount: usd(amount), on_token: true, on_account: false, lease: LEASE, label: label("admitted") };
         self.run(async |operations| operations.restore(ACCOUNT, &lost).await.unwrap().0)
     }
 
     /// Balance, held and spent.
-    fn figures(&self) -> (Option<i64>, i64, i64) {
+    pub(super) fn figures(&self) -> (Option<i64>, i64, i64) {
         let view = self.run(async |operations| done(operations.view(ACCOUNT, TOKEN).await)).unwrap();
         (view.balance.map(Usd::nanos), view.held.nanos(), view.spent.nanos())
     }
 
-    fn ask<T: FromRedisValue>(&self, command: &str, part: &str, rest: &[&str]) -> T {
+    pub(super) fn ask<T: FromRedisValue>(&self, command: &str, part: &str, rest: &[&str]) -> T {
         self.run(async |operations| {
             let runner = operations.runner();
             redis::cmd(command).arg(runner.key(ACCOUNT, part)).arg(rest).query_async(&mut runner.connection()).await.unwrap()
         })
     }
 
-    fn end(self) {
+    pub(super) fn end(self) {
         self.shared.check().unwrap();
         self.shared.remove();
     }

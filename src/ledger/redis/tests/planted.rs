@@ -11,7 +11,7 @@ use crate::ledger::redis::script::Scripts;
 use crate::ledger::rules::tests::script::script;
 
 /// More than enough: most bugs are caught within ten, the rarest by the 115th.
-const SEQUENCES: usize = 300;
+const SEQUENCES: usize = 600;
 /// The same sequences each time: that a bug is caught does not depend on luck.
 const SEED: u64 = 1;
 
@@ -62,6 +62,8 @@ const BUGS: &[Bug] = &[
     ("amounts are cut to whole micro-dollars", "settle.lua", "cost = tonumber(ARGV[8])", "cost = math.floor(ARGV[8] / 1000) * 1000"),
     ("a void leaves nothing behind", "void.lua", "  push(tombstone_end_sets, ends_at, id)\n", ""),
     ("a void refuses for no time", "void.lua", "text(later(ARGV[8]))", "text(now)"),
+    ("the hold of a job lives on under its old id too", "keep.lua", "push(hold_drops, id)\n", ""),
+    ("the hold of a job ends with its request", "keep.lua", "hold.lease_end = later(ARGV[9])\n", ""),
     ("a raise takes what the budget has not", "renew.lua", "if not free or free >= raise then", "if true then"),
     ("a raise forgets the account", "renew.lua", "    look(account)\n", ""),
     ("a renewal shortens the lease", "renew.lua", "math.max(hold.lease_end, later(lease))", "later(lease)"),

@@ -91,7 +91,7 @@ impl Run for Single {
         }
         let answer = self.call(account, script, &arguments).await;
         let again = match self.fault {
-            Fault::Twice => ["admit", "settle", "charge_hold", "void", "sweep", "restore", "set_credits", "view"].contains(&name),
+            Fault::Twice => ["admit", "settle", "charge_hold", "void", "keep", "sweep", "restore", "set_credits", "view"].contains(&name),
             Fault::NewHoldId => name == "admit",
             _ => false,
         };

@@ -107,6 +107,7 @@ impl Subject for Shared {
                 done(runtime.block_on(operations.void(ACCOUNT, hold, lease)));
                 Reply::Nothing
             }
+            Action::Keep(hold, kept, lease) => Reply::Settle(done(runtime.block_on(operations.keep(ACCOUNT, hold, kept, lease)))),
             Action::Renew(renewal) => {
                 let renewed = done(runtime.block_on(operations.renew(ACCOUNT, &[renewal])));
                 Reply::Renew(*renewed[0].as_ref().unwrap())

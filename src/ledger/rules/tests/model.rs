@@ -260,6 +260,13 @@ impl Model {
         }
     }
 
+    fn keep(&mut self, now: i64, id: HoldId, kept: HoldId, lease: Duration) {
+        let Some(hold) = self.holds.get_mut(&id).filter(|hold| hold.state == Held::Live) else { return };
+        let lives_on = Hold { end: now + millis(lease), ..*hold };
+        hold.state = Held::Over;
+        self.holds.insert(kept, lives_on);
+    }
+
     fn renew(&mut self, now: i64, id: HoldId, lease: Duration, raise_to: i64) -> Renewed {
         let Some(hold) = self.holds.get(&id).copied().filter(|hold| hold.state == Held::Live) else { return Renewed::Gone };
         let token = &self.tokens[hold.token];
@@ -371,6 +378,10 @@ impl Subject for Model {
             Action::Void(hold, lease) => {
                 self.void(now, *hold, *lease);
                 Reply::Nothing
+            }
+            Action::Keep(hold, kept, lease) => {
+                self.keep(now, *hold, *kept, *lease);
+                Reply::Settle(Settled::default())
             }
             Action::Renew(renewal) => Reply::Renew(self.renew(now, renewal.hold, renewal.lease, renewal.raise_to.nanos())),
             Action::Sweep | Action::Reopen => {

@@ -85,6 +85,7 @@ impl Subject for Pure {
                 state.void(now, hold, lease, changes_ref).unwrap();
                 Reply::Nothing
             }
+            Action::Keep(hold, kept, lease) => Reply::Settle(state.keep(now, hold, kept, lease, changes_ref).unwrap()),
             Action::Renew(renewal) => Reply::Renew(state.renew(now, &renewal, changes_ref).unwrap()),
             Action::Sweep | Action::Reopen => {
                 while state.sweep(now, 256, changes_ref) {}

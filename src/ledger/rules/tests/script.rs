@@ -26,6 +26,8 @@ pub(in crate::ledger) enum Action {
     Settle(Settlement),
     ChargeHold(HoldId),
     Void(HoldId, Duration),
+    /// The second is the id that the first gets.
+    Keep(HoldId, HoldId, Duration),
     Renew(Renewal),
     Sweep,
     Create(NewToken, Secret),
@@ -63,6 +65,8 @@ pub(in crate::ledger) enum Step {
     Settle { hold: usize, cost: i64, certainty: Certainty },
     ChargeHold { hold: usize },
     Void { hold: usize, lease: u64 },
+    Keep { hold: usize, lease: u64 },
+    SettleKept { hold: usize, cost: i64 },
     Renew { hold: usize, lease: u64, raise: i64 },
     Sweep,
     Create { token: usize, kind: TokenKind, balance: Option<i64>, active: bool, reset: Option<(ResetPeriod, i64)>, expires: Option<i64> },
@@ -114,7 +118,7 @@ fn patch() -> impl Strategy<Value = DrawnPatch> {
         sometimes(0.6, prop::option::weighted(0.9, balance()).boxed()),
         prop::option::weighted(0.4, any::<bool>()),
         sometimes(0.1, expiry().boxed()),
-        prop::option::weighted(0.15, prop::option::weighted(0.7, period())),
+        prop::option::weighted(0.25, prop::option::weighted(0.7, period())),
         sometimes(0.2, prop::option::weighted(0.9, balance()).boxed()),
     )
         .prop_map(|(balance, active, expires, period, amount)| DrawnPatch { balance, active, expires, period, amount })
@@ -138,14 +142,16 @@ fn step() -> impl Strategy<Value = Step> {
         14 => (hold.clone(), amount(), certainty()).prop_map(|(hold, cost, certainty)| Step::Settle { hold, cost, certainty }),
         2 => hold.clone().prop_map(|hold| Step::ChargeHold { hold }),
         4 => (hold.clone(), lease()).prop_map(|(hold, lease)| Step::Void { hold, lease }),
+        2 => (hold.clone(), lease()).prop_map(|(hold, lease)| Step::Keep { hold, lease }),
+        2 => (hold.clone(), amount()).prop_map(|(hold, cost)| Step::SettleKept { hold, cost }),
         4 => (hold, lease(), amount()).prop_map(|(hold, lease, raise)| Step::Renew { hold, lease, raise }),
         4 => Just(Step::Sweep),
         4 => (token.clone(), kind, prop::option::weighted(0.8, balance()), prop::bool::weighted(0.7), prop::option::weighted(0.2, (period(), balance())), expiry())
             .prop_map(|(token, kind, balance, active, reset, expires)| Step::Create { token, kind, balance, active, reset, expires }),
-        4 => (token.clone(), patch()).prop_map(|(token, patch)| Step::Update { token, patch }),
+        6 => (token.clone(), patch()).prop_map(|(token, patch)| Step::Update { token, patch }),
         1 => (token.clone(), prop_oneof![Just(0_u64), 1..120_000_u64]).prop_map(|(token, grace)| Step::Rotate { token, grace }),
         1 => token.prop_map(|token| Step::Delete { token }),
-        2 => prop::option::weighted(0.8, balance()).prop_map(Step::Credits),
+        3 => prop::option::weighted(0.8, balance()).prop_map(Step::Credits),
         1 => Just(Step::Reopen),
     ]
 }
@@ -170,6 +176,11 @@ pub(in crate::ledger) fn usd(nanos: i64) -> Usd {
 
 pub(in crate::ledger) fn hold_id(number: usize) -> HoldId {
     HoldId((number as u128).to_be_bytes())
+}
+
+/// The id under which a hold lives on.
+pub(in crate::ledger) fn kept_id(hold: HoldId) -> HoldId {
+    HoldId((u128::from_be_bytes(hold.0) | 1 << 100).to_be_bytes())
 }
 
 pub(in crate::ledger) fn label(feature: &str) -> ChargeLabel {
@@ -243,6 +254,18 @@ impl Player {
             // Sometimes the void is there before the admission.
             Step::Void { hold, lease } if *hold == 3 => Action::Void(hold_id(self.holds + 1), Duration::from_millis(*lease)),
             Step::Void { hold, lease } => Action::Void(self.earlier_hold(*hold), Duration::from_millis(*lease)),
+            Step::Keep { hold, lease } => {
+                let hold = self.earlier_hold(*hold);
+                Action::Keep(hold, kept_id(hold), Duration::from_millis(*lease))
+            }
+            Step::SettleKept { hold, cost } => Action::Settle(Settlement {
+                hold: kept_id(self.earlier_hold(*hold)),
+                cost: usd(*cost),
+                certainty: Certainty::Exact,
+                usage: Usage::default(),
+                label: ChargeLabel::default(),
+                price_version: String::new(),
+            }),
             Step::Renew { hold, lease, raise } => {
                 Action::Renew(Renewal { hold: self.earlier_hold(*hold), lease: Duration::from_millis(*lease), raise_to: usd(*raise) })
             }

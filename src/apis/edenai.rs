@@ -1,0 +1,189 @@
+//! Eden AI's API, version 3: other providers' models as `provider/model` behind OpenAI's shapes and Anthropic's, and what is not a language model
+//! ("universal AI") as `feature/subfeature/provider`. Its answers tell what they cost: that is charged, and the price book bounds it.
+//!
+//! One file a concern: `ask` bounds what is asked, `fields` says which members it adds to OpenAI's and Anthropic's, `universal` is the operation for
+//! all that is no language model, `jobs` those that take longer than a request, `messages` speaks Anthropic's shapes, `catalog` lists models and features, `simulate` makes answers up,
+//! `sellers` says whose prices apply, `headers` lists what passes.
+//!
+//! Source: Eden AI's documentation of version 3 (its API reference; "Chat Completions", "Universal AI", "Webhooks", "Buying Credits"), read in November 2026,
+//! and the answers of the live service that the tests of LiteLLM's provider for it record.
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
+
+use self::catalog::{INFO, MODELS};
+use self::jobs::{BEGIN, POLL};
+use self::messages::{COUNT_TOKENS, MESSAGES};
+use self::universal::UNIVERSAL;
+use super::openai::{self, Shape};
+use super::read::{put_bearer, shown};
+use super::{Api, Ask, AskError, Billing, Meter, NoOperation, Operation, Refusal, RequestView, Seller};
+use crate::sandbox::{Faults, Problem, Simulated};
+
+mod ask;
+mod catalog;
+mod fields;
+mod headers;
+mod jobs;
+mod messages;
+mod sellers;
+mod simulate;
+mod universal;
+
+/// Eden AI's API.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct EdenAi;
+
+/// An operation in OpenAI's shapes.
+#[derive(Clone, Copy, Debug)]
+struct Metered {
+    name: &'static str,
+    feature: &'static str,
+    shape: Shape,
+}
+
+const CHAT: Metered = Metered { name: "chat.completions", feature: "text__chat", shape: Shape::Chat };
+const EMBEDDINGS: Metered = Metered { name: "embeddings", feature: "text__embeddings", shape: Shape::Embedding };
+
+/// What else the API has, by the beginning of the path.
+const NOT_YET: [(&str, &str); 11] = [
+    ("responses", "the Responses API"),
+    ("images", "image generation"),
+    ("audio", "speech and transcription"),
+    ("videos", "video generation"),
+    ("moderations", "moderations"),
+    ("decisions", "decisions"),
+    ("upload", "files, which all tokens of this gateway would share"),
+    ("universal-ai/collections", "collections of faces, which all tokens of this gateway would share"),
+    ("manage", "the management API"),
+    ("batches", "batches"),
+    ("rerank", "reranking"),
+];
+
+impl Api for EdenAi {
+    fn name(&self) -> &'static str {
+        "edenai"
+    }
+
+    fn operation(&self, method: &Method, path: &str) -> Result<&'static dyn Operation, NoOperation> {
+        let (operation, wants): (&'static dyn Operation, Method) = match path {
+            // The older path has `llm/` before it.
+            "chat/completions" | "llm/chat/completions" => (&CHAT, Method::POST),
+            "embeddings" => (&EMBEDDINGS, Method::POST),
+            "v1/messages" => (&MESSAGES, Method::POST),
+            "v1/messages/count_tokens" => (&COUNT_TOKENS, Method::POST),
+            "universal-ai" => (&UNIVERSAL, Method::POST),
+            // Its list, at the same path, is that of all tokens.
+            "universal-ai/async" => (&BEGIN, Method::POST),
+            _ if jobs::is_job(path) => (&POLL, Method::GET),
+            "models" | "llm/models" => (&MODELS, Method::GET),
+            _ if catalog::is_info(path) => (&INFO, Method::GET),
+            _ => return Err(no_operation(path)),
+        };
+        if *method == wants {
+            return Ok(operation);
+        }
+        Err(NoOperation { message: format!("'{path}' is available through this gateway with {wants} only, not {method}.") })
+    }
+
+    fn upstream_path(&self, base: &str, request: &RequestView<'_>, _path: &str) -> String {
+        // Operators write the base with or without the version, as SDKs do.
+        let version = if base.ends_with("/v3") { "" } else { "/v3" };
+        format!("{base}{version}/{}", request.path)
+    }
+
+    fn passes_query(&self, parameter: &str) -> bool {
+        // How `info` writes its schemas; SDKs of Anthropic's mark calls of their `beta` namespace.
+        matches!(parameter, "format" | "beta")
+    }
+
+    fn put_key(&self, headers: &mut HeaderMap, key: &HeaderValue) {
+        put_bearer(headers, key);
+    }
+
+    fn passes_request_header(&self, name: &HeaderName) -> bool {
+        headers::passes_request(name)
+    }
+
+    fn passes_response_header(&self, name: &HeaderName) -> bool {
+        headers::passes_response(name)
+    }
+
+    fn refusal_body(&self, refusal: &Refusal, request_id: Option<&str>) -> Bytes {
+        openai::refusal_body(refusal, request_id)
+    }
+
+    fn problem_body(&self, problem: &Problem) -> Bytes {
+        openai::problem_body(problem)
+    }
+
+    fn keep_alive(&self) -> Option<&'static str> {
+        openai::OpenAi.keep_alive()
+    }
+
+    fn at(&self, path: &str) -> Option<&'static dyn Api> {
+        path.starts_with("v1/").then_some(&messages::EdenMessages)
+    }
+
+    fn sellers(&self) -> &'static [Seller] {
+        &sellers::ALL
+    }
+}
+
+impl Operation for Metered {
+    fn name(&self) -> &'static str {
+        self.name
+    }
+
+    fn feature(&self) -> &'static str {
+        self.feature
+    }
+
+    fn billing(&self) -> Billing {
+        Billing::Tokens
+    }
+
+    fn reports_cost(&self) -> bool {
+        true
+    }
+
+    fn ask(&self, request: &RequestView<'_>) -> Result<Ask, AskError> {
+        ask::read(self.shape, request.body, None)
+    }
+
+    fn ask_as(&self, request: &RequestView<'_>, model: &str) -> Result<Ask, AskError> {
+        ask::read(self.shape, request.body, Some(model))
+    }
+
+    fn meter(&self, ask: &Ask, streamed: bool) -> Box<dyn Meter> {
+        if streamed {
+            Box::new(openai::StreamMeter::of(!ask.asked_usage, ask.bound.max_searches, false))
+        } else {
+            Box::new(openai::WholeMeter::new(ask.bound.has_output, ask.bound.max_searches))
+        }
+    }
+
+    fn simulate(&self, request: &RequestView<'_>, faults: &Faults, _models: &mut dyn Iterator<Item = &str>) -> Result<Simulated, Problem> {
+        let simulated = match self.shape {
+            Shape::Embedding => openai::simulated_embeddings::answer(request.body, faults),
+            Shape::Chat | Shape::Completion | Shape::Moderation => openai::simulated_chat::answer(request.body, faults),
+        };
+        simulated.map(simulate::with_cost)
+    }
+}
+
+fn no_operation(path: &str) -> NoOperation {
+    let is_below = |step: &str| path.strip_prefix(step).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+    let message = match NOT_YET.iter().find(|(step, _)| is_below(step)) {
+        Some((_, what)) => format!("'{}' is not available through this gateway yet: it does not meter {what}.", shown(path)),
+        None => format!(
+            "'{}' is not an operation that this gateway knows. It has chat/completions, llm/chat/completions, v1/messages, embeddings, universal-ai, universal-ai/async, models and info.",
+            shown(path)
+        ),
+    };
+    NoOperation { message }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used)]
+mod tests;
