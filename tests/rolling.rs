@@ -180,7 +180,7 @@ async fn agents_with_great_limits_share_a_small_budget() {
     let turns: usize = ended.iter().map(|(turns, _)| turns).sum();
     let left = ended.iter().map(|(_, left)| *left).max().unwrap();
     let money = gateway.tokens().settled("agents").await;
-    println!("{turns} whole turns; the first agent stopped with {left} nano-dollars left; {money:?} at the end");
+    eprintln!("{turns} whole turns; the first agent stopped with {left} nano-dollars left; {money:?} at the end");
     assert!(left < nanos("0.50"), "an agent was refused or cut short with {left} left");
     assert!(money.balance >= Some(0), "{money:?}");
     assert_eq!(money.spent, nanos("5.00") - money.balance.unwrap());

@@ -11,6 +11,7 @@ use crate::tokens::{ResetPeriod, TokenKind};
 /// One thing that the ledger knows: one line of the file. An account comes before all that is of it, a token before all that names it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[allow(clippy::large_enum_variant, reason = "there is one at a time, on its way to a file")]
 pub(crate) enum Record {
     /// An account.
     Account(AccountRecord),
