@@ -4,6 +4,9 @@
 //! goes away the exchange moves into a task of its own and, by default, reads on until the usage is known. However it ends, the charge is
 //! made from here, and is durable before the client sees the last byte.
 
+mod paid;
+mod silence;
+
 use std::collections::VecDeque;
 use std::future::Future;
 use std::pin::Pin;
@@ -23,6 +26,7 @@ use crate::config::{OnDisconnect, Route};
 use crate::ledger::{ChargeLabel, Grant, LedgerError, Settled};
 use crate::money::Usd;
 
+use self::silence::Silence;
 use super::charging::{Charging, Receipt};
 use super::head::{is_encoded, is_event_stream, reported_in_header};
 use super::keep_alive::KeepAlive;
@@ -99,15 +103,6 @@ enum Stage {
     Tail(Incoming),
     Broken(BodyError),
     Ended,
-}
-
-/// How the provider's silence ended.
-#[derive(PartialEq)]
-enum Silence {
-    /// The client was told something meanwhile.
-    Broken,
-    /// It was too long.
-    TooLong,
 }
 
 enum Then {
@@ -449,57 +444,8 @@ impl Inner {
         }
     }
 
-    /// Whether what has been served is paid for; pending while the ledger is asked, or others hold the money.
-    fn poll_paid(&mut self, context: &mut Context<'_>) -> Poll<Paid> {
-        let (Some(rolling), Some(meter), Some(bill)) = (&mut self.rolling, &self.meter, &mut self.bill) else { return Poll::Ready(Paid::Yes) };
-        if let Poll::Ready(paid) = rolling.poll(meter.served().paced_tokens(), &mut bill.grant, context) {
-            return Poll::Ready(paid);
-        }
-        // The provider is not to blame for the wait.
-        self.last = Instant::now();
-        if self.timer.deadline() != self.deadline {
-            self.timer.as_mut().reset(self.deadline);
-        }
-        self.timer.as_mut().poll(context).map(|()| Paid::Spent)
-    }
-
-    /// The money has ended, and so does the stream: as the API itself ends one at an output limit, where that can be said, else broken off.
-    fn end_at_limit(&mut self) {
-        self.unpaid.clear();
-        self.record.outcome(record::SPENT);
-        self.stage = self.conclude(Ending::Cut, Then::End);
-        let Stage::Settling { charging, then } = &mut self.stage else { return };
-        self.limit_end = self.meter.as_mut().and_then(|meter| meter.end_at_limit(&charging.usage));
-        if self.limit_end.is_none() {
-            *then = Then::Break("the budget is spent".into());
-        }
-    }
-
     fn ending(&self) -> Ending {
         if self.failed { Ending::ProviderError } else { Ending::Complete }
-    }
-
-    /// Pending until the provider has been silent for too long, or the whole request took too long; or for so long that the client is told something.
-    fn poll_silence(&mut self, context: &mut Context<'_>) -> Poll<Silence> {
-        loop {
-            let too_long = self.deadline.min(self.last + self.route.upstream.idle_timeout);
-            let between_events = self.meter.as_ref().is_some_and(|meter| meter.between_events());
-            let keep_alive = self.keep_alive.as_mut().filter(|_| between_events);
-            let due = keep_alive.as_ref().map_or(too_long, |keep_alive| keep_alive.due().min(too_long));
-            if due <= Instant::now() {
-                return Poll::Ready(match keep_alive {
-                    Some(keep_alive) if due < too_long => {
-                        self.passing.push_back(keep_alive.speak());
-                        Silence::Broken
-                    }
-                    _ => Silence::TooLong,
-                });
-            }
-            if self.timer.deadline() != due {
-                self.timer.as_mut().reset(due);
-            }
-            ready!(self.timer.as_mut().poll(context));
-        }
     }
 
     /// Makes the charge, once.
