@@ -207,8 +207,8 @@ fn hostile_schemas_cost_little() {
         let result = Shape::new(schema, false).and_then(|shape| shape.sample(&Seed::of_bytes("test", b"1")));
         let taken = start.elapsed();
         let text = result.map_or_else(|unmet| unmet.to_string(), |value| format!("{} bytes", value.to_string().len()));
-        // A debug build on a busy machine; far more than a release build needs.
-        assert!(taken < Duration::from_secs(5), "schema {index} took {taken:?}: {text}");
+        // A guard against what never ends, not a measurement.
+        assert!(taken < Duration::from_secs(60), "schema {index} took {taken:?}: {text}");
     }
 }
 
