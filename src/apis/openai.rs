@@ -30,6 +30,7 @@ mod simulate;
 mod speech;
 mod transcription;
 mod usage;
+mod vocabulary;
 
 pub(super) use ask::read_as;
 pub(super) use azure::Azure;
