@@ -2,7 +2,7 @@
 //! models; and the same as Azure serves it.
 //!
 //! `responses` is a folder of its own and `azure` has the other paths. Else one file a concern: `fields` says which members of a request cost, `ask` and `content` bound them, `images` bounds pictures,
-//! `meter_stream` and `meter_whole` read answers, `usage` maps what they report, `simulate` makes answers up, `refuse` shapes errors,
+//! `vocabulary` counts the tokens of texts, `meter_stream` and `meter_whole` read answers, `usage` maps what they report, `simulate` makes answers up, `refuse` shapes errors,
 //! `headers` lists what passes.
 
 use bytes::Bytes;
@@ -43,6 +43,8 @@ pub(super) use refuse::body as refusal_body;
 pub(super) use simulate::problem_body;
 pub(super) use simulate::{chat as simulated_chat, embeddings as simulated_embeddings};
 pub(super) use usage::read as read_usage;
+
+use vocabulary::Counter;
 
 /// The OpenAI API.
 #[derive(Clone, Copy, Debug)]
@@ -178,6 +180,14 @@ impl Operation for Metered {
 
     fn ask_as(&self, request: &RequestView<'_>, model: &str) -> Result<Ask, AskError> {
         ask::read(self.shape, request.body, Some(model))
+    }
+
+    fn counts(&self, model: &str) -> bool {
+        vocabulary::of(model).is_some()
+    }
+
+    fn ask_counted(&self, body: &Bytes, model: &str) -> Result<Ask, AskError> {
+        ask::read_counted(self.shape, body, model, Counter::of(model).as_ref())
     }
 
     fn meter(&self, ask: &Ask, streamed: bool) -> Box<dyn Meter> {

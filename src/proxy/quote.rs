@@ -187,17 +187,7 @@ pub(super) async fn quote(identified: Identified, max_body: usize) -> Result<Quo
             .and_then(|priced| TokenPrice::new(RateSource::Book(priced.price), &ask, routed.operation, &route).map(|price| (Price::Tokens(price), priced.id))),
     };
     let (price, model) = priced.map_err(refuse)?;
-    let (want, least) = match &price {
-        Price::Unbilled | Price::Free => (Usd::ZERO, Usd::ZERO),
-        Price::PerRequest(cost) | Price::ReportedJson { hold: cost, .. } | Price::ReportedHeader { hold: cost, .. } => (*cost, *cost),
-        Price::Tokens(tokens) => (tokens.quote.want, tokens.quote.least),
-    };
-    let rolling = first_step(&price, &ask, &route);
-    let (want, rolling) = match rolling {
-        Some((first, unseen)) => (first, Some(unseen)),
-        None => (want, None),
-    };
-    let least = least.min(want);
+    let Amounts { want, least, rolling } = Amounts::of(&price, &ask, &route);
     let feature = routed.operation.feature_of(&ask).unwrap_or_else(|| match routed.operation.billing() {
         Billing::PerRequest => route.feature.clone(),
         Billing::Tokens | Billing::Free => routed.operation.feature().to_owned(),
@@ -221,6 +211,13 @@ pub(super) async fn quote(identified: Identified, max_body: usize) -> Result<Quo
         snapshot: routed.snapshot,
         routes: routed.routes,
     })
+}
+
+/// What is held.
+struct Amounts {
+    want: Usd,
+    least: Usd,
+    rolling: Option<u64>,
 }
 
 /// What a stream holds at first, where its hold rolls, and how many tokens it may be billed for that it does not show. A stream whose output nobody can
@@ -262,6 +259,38 @@ fn not_kept(kept: &[KeptId]) -> Refusal {
     }
 }
 
+// === impl Amounts ===
+
+impl Amounts {
+    fn of(price: &Price, ask: &Ask, route: &Route) -> Self {
+        let (want, least) = match price {
+            Price::Unbilled | Price::Free => (Usd::ZERO, Usd::ZERO),
+            Price::PerRequest(cost) | Price::ReportedJson { hold: cost, .. } | Price::ReportedHeader { hold: cost, .. } => (*cost, *cost),
+            Price::Tokens(tokens) => (tokens.quote.want, tokens.quote.least),
+        };
+        let (want, rolling) = match first_step(price, ask, route) {
+            Some((first, unseen)) => (first, Some(unseen)),
+            None => (want, None),
+        };
+        Self { want, least: least.min(want), rolling }
+    }
+}
+
+// === impl Quoted ===
+
+impl Quoted {
+    /// The same request, asked in another way that bounds it more tightly. Nothing changes where it does not.
+    pub(super) fn requoted(&mut self, ask: Ask) {
+        let Price::Tokens(tokens) = &mut self.price else { return };
+        match quote_of(&tokens.source, tokens.at, &ask, self.operation, &self.route) {
+            Ok((quote, bound)) if quote.want <= tokens.quote.want && quote.least <= tokens.quote.least => (tokens.quote, tokens.bound) = (quote, bound),
+            _ => return,
+        }
+        self.ask = ask;
+        Amounts { want: self.want, least: self.least, rolling: self.rolling } = Amounts::of(&self.price, &self.ask, &self.route);
+    }
+}
+
 // === impl Asked ===
 
 impl Asked {
@@ -298,42 +327,14 @@ impl ClientRequest {
 
 impl TokenPrice {
     fn new(source: RateSource, ask: &Ask, operation: &dyn Operation, route: &Route) -> Result<Self, Refusal> {
-        let at = Timestamp::now();
-        let limits = QuoteLimits {
-            min_output: route.min_output,
-            default_max_output: operation.default_output().or(route.default_max_output),
-            clamp: route.clamp && ask.clampable(),
-        };
-        let asked_tier = ask.service_tier.clone();
-        // No prompt is longer than what the model takes at all, nor than what it takes as input.
-        let context = if let RateSource::Book(model) = &source { model.limits.context.into_iter().chain(model.limits.input).min() } else { None };
-        let bound = ask.bound.with_window(context).map_err(|error| unpriceable(&ask.model, &error))?;
-        let quote = match &source {
-            RateSource::Route(rates) => prices::quote(&[rates], &prices::ModelLimits::default(), &bound, &limits),
-            RateSource::Book(model) => {
-                let tier = asked_tier.as_deref();
-                let served_as = |tier| tier_variants(tier).into_iter().flat_map(|variant| model.candidates(at, &variant));
-                let mut candidates = model.candidates(at, &Variant::Default);
-                if let Some(tier) = tier {
-                    let asked: Vec<&Rates> = served_as(tier).collect();
-                    if asked.is_empty() {
-                        let message = format!("Model '{}' has no price for service tier '{tier}'.", ask.model);
-                        return Err(Refusal::new(crate::apis::RefusalKind::ModelNotPriced, message).with_param(Some("service_tier".to_owned())));
-                    }
-                    // A provider may serve what it was asked to favour at its usual tier.
-                    candidates.extend(asked);
-                }
-                for tier in operation.unasked_tiers(ask) {
-                    candidates.extend(served_as(tier));
-                }
-                if candidates.is_empty() {
-                    return Err(Refusal::model_not_priced(&ask.model));
-                }
-                prices::quote(&candidates, &model.limits, &bound, &limits)
-            }
-        };
-        let quote = quote.map_err(|error| unpriceable(&ask.model, &error))?.widened(route.margin);
+        let (at, asked_tier) = (Timestamp::now(), ask.service_tier.clone());
+        let (quote, bound) = quote_of(&source, at, ask, operation, route)?;
         Ok(Self { source, asked_tier, at, margin: route.margin, reports_cost: operation.reports_cost(), quote, bound })
+    }
+
+    /// The provider whose model is priced, where the price is the price book's.
+    pub(super) fn provider(&self) -> Option<&str> {
+        if let RateSource::Book(model) = &self.source { Some(&model.provider) } else { None }
     }
 
     /// True where the price is the price book's, and not the route's own.
@@ -383,6 +384,43 @@ impl TokenPrice {
         let Some(RoutePrice::Units(rates)) = &route.price else { panic!("the route has no rates") };
         Self::new(RateSource::Route(rates.clone()), &operation.ask(&request.view()).unwrap(), operation, route).unwrap()
     }
+}
+
+/// What an ask costs at most, at the rates of that time; and the bound that says so.
+fn quote_of(source: &RateSource, at: Timestamp, ask: &Ask, operation: &dyn Operation, route: &Route) -> Result<(Quote, Bound), Refusal> {
+    let limits = QuoteLimits {
+        min_output: route.min_output,
+        default_max_output: operation.default_output().or(route.default_max_output),
+        clamp: route.clamp && ask.clampable(),
+    };
+    // No prompt is longer than what the model takes at all, nor than what it takes as input.
+    let context = if let RateSource::Book(model) = source { model.limits.context.into_iter().chain(model.limits.input).min() } else { None };
+    let bound = ask.bound.with_window(context).map_err(|error| unpriceable(&ask.model, &error))?;
+    let quote = match source {
+        RateSource::Route(rates) => prices::quote(&[rates], &prices::ModelLimits::default(), &bound, &limits),
+        RateSource::Book(model) => {
+            let served_as = |tier| tier_variants(tier).into_iter().flat_map(|variant| model.candidates(at, &variant));
+            let mut candidates = model.candidates(at, &Variant::Default);
+            if let Some(tier) = ask.service_tier.as_deref() {
+                let asked: Vec<&Rates> = served_as(tier).collect();
+                if asked.is_empty() {
+                    let message = format!("Model '{}' has no price for service tier '{tier}'.", ask.model);
+                    return Err(Refusal::new(crate::apis::RefusalKind::ModelNotPriced, message).with_param(Some("service_tier".to_owned())));
+                }
+                // A provider may serve what it was asked to favour at its usual tier.
+                candidates.extend(asked);
+            }
+            for tier in operation.unasked_tiers(ask) {
+                candidates.extend(served_as(tier));
+            }
+            if candidates.is_empty() {
+                return Err(Refusal::model_not_priced(&ask.model));
+            }
+            prices::quote(&candidates, &model.limits, &bound, &limits)
+        }
+    };
+    let quote = quote.map_err(|error| unpriceable(&ask.model, &error))?.widened(route.margin);
+    Ok((quote, bound))
 }
 
 /// What a tier may be in the price book: a speed goes by the same name wherever it is asked for and reported.

@@ -7,9 +7,11 @@
 //! client is sealed for the token that asked ([`crate::apis::Seal`] argues why), and only an id with that seal is taken back. The ids of items that come
 //! back with their content are taken out of the request instead: the provider then bills what the gateway has seen, and looks nothing up.
 
+use bytes::Bytes;
 use http::Method;
 
 use super::azure;
+use super::vocabulary::{self, Counter};
 use crate::apis::pass_meter::PassMeter;
 use crate::apis::{Ask, AskError, Billing, KeptId, Meter, NoOperation, Operation, RequestView, Seal};
 use crate::sandbox::{Faults, Problem, Simulated};
@@ -124,6 +126,14 @@ impl Operation for Create {
         ask::read_as(request.body, Some(model))
     }
 
+    fn counts(&self, model: &str) -> bool {
+        vocabulary::of(model).is_some()
+    }
+
+    fn ask_counted(&self, body: &Bytes, model: &str) -> Result<Ask, AskError> {
+        ask::read_with(body, Some(model), Counter::of(model).as_ref())
+    }
+
     fn kept_ids(&self, request: &RequestView<'_>) -> Vec<KeptId> {
         ask::kept_ids(request.body)
     }
@@ -160,7 +170,7 @@ impl Operation for InputTokens {
     }
 
     fn ask(&self, request: &RequestView<'_>) -> Result<Ask, AskError> {
-        ask::read_counted(request.body)
+        ask::read_for_count(request.body)
     }
 
     fn kept_ids(&self, request: &RequestView<'_>) -> Vec<KeptId> {

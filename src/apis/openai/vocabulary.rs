@@ -129,9 +129,9 @@ impl Loaded {
 // === impl Counter ===
 
 impl Counter {
-    /// Reads the vocabulary, where nobody has done so yet.
-    pub(super) fn new(vocabulary: Vocabulary) -> Option<Self> {
-        Some(Self { loaded: vocabulary.loaded()?, merger: RefCell::default(), left: Cell::new(MOST_BYTES) })
+    /// For a model. Reads its vocabulary, where nobody has done so yet; none where it has none that is known.
+    pub(super) fn of(model: &str) -> Option<Self> {
+        Some(Self { loaded: of(model)?.loaded()?, merger: RefCell::default(), left: Cell::new(MOST_BYTES) })
     }
 
     /// By how much the tokens of a text are fewer than its bytes in the body.
