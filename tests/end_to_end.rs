@@ -8,11 +8,13 @@ mod support;
 
 mod anthropic;
 mod azure;
+mod bound;
 mod catalogue;
 mod check;
 mod clamp;
 mod cohere;
 mod compatible;
+mod counts;
 mod crash;
 mod cut_off;
 mod drain;

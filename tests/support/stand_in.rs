@@ -15,6 +15,7 @@ mod media;
 mod mistral;
 mod responses;
 mod script;
+mod vocabulary;
 
 use std::collections::HashMap;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -28,6 +29,7 @@ use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper::{HeaderMap, Request, Response};
 use hyper_util::rt::TokioIo;
+use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
@@ -116,6 +118,17 @@ fn prices(model: &str, tier: &str) -> (i64, i64, i64) {
         "gemini-3.1-flash-lite" => (250, 25, 1500),
         "gemini-embedding-001" => (150, 150, 0),
         _ => (0, 0, 0),
+    }
+}
+
+/// What the stand-in would say that a request to OpenAI's API consumes, without being asked over the wire.
+pub(crate) fn consumed_by(path: &str, request: &Value, script: &str) -> Consumed {
+    let script = Script::parse(script);
+    match path {
+        "chat/completions" => answers::Wish::chat(request, &script).consumed(&script),
+        "completions" => answers::Wish::legacy(request, &script).consumed(&script),
+        "responses" => responses::consumed(request, &script),
+        _ => answers::embedded(request, &script).1,
     }
 }
 
