@@ -30,7 +30,7 @@ async fn what_fits_when_it_is_counted_is_served_unclamped() {
     let gateway = Gateway::before(&provider).await;
     provider.behave("greedy tokens=100");
     let response = |marker: &str| json!({"model": "gpt-4o-mini", "max_output_tokens": 100, "input": long(marker), "service_tier": "default"});
-    let mut tiered = limited(&long("tiered"), 100);
+    let mut tiered = limited(&long("dear"), 100);
     tiered["service_tier"] = json!("priority");
     let cases = [
         ("chat", CHAT, plain(limited(&long("chat"), 100)), "0.0003"),

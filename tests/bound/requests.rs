@@ -118,13 +118,19 @@ fn message(random: &mut Random, picture: u64, image_tokens: &mut u64) -> Value {
             json!({"role": "user", "name": name, "content": content(random, picture, image_tokens)})
         }
         2 => {
-            json!({"role": "assistant", "content": null, "tool_calls": [{"id": "c", "type": "function", "function": {"name": "f", "arguments": texts::any(random)}}]})
+            json!({"role": "assistant", "content": null, "tool_calls": [{"id": "c", "type": "function", "function": {"name": name(random), "arguments": texts::any(random)}}]})
         }
         3 => json!({"role": "assistant", "content": content(random, picture, image_tokens), "reasoning_content": texts::any(random)}),
         4 => json!({"content": content(random, picture, image_tokens), "role": "developer"}),
         5 => json!({"role": "system", "content": content(random, picture, image_tokens)}),
         _ => json!({"role": "user", "content": content(random, picture, image_tokens)}),
     }
+}
+
+/// The name of a tool: up to 64 of these characters.
+fn name(random: &mut Random) -> String {
+    const CHARACTERS: &[u8] = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-";
+    (0..=random.below(64)).map(|_| char::from(choose(random, CHARACTERS))).collect()
 }
 
 /// A text, or parts: texts and pictures.
@@ -169,7 +175,7 @@ fn response(random: &mut Random) -> Case {
 
 fn item(random: &mut Random, picture: u64, image_tokens: &mut u64) -> Value {
     match random.below(6) {
-        0 => json!({"type": "function_call", "call_id": "c", "name": "f", "arguments": texts::any(random)}),
+        0 => json!({"type": "function_call", "call_id": "c", "name": name(random), "arguments": texts::any(random)}),
         1 => json!({"type": "function_call_output", "call_id": "c", "output": texts::any(random)}),
         2 => json!({"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": texts::any(random), "annotations": []}]}),
         3 if picture > 0 => {

@@ -29,6 +29,7 @@ pub(super) fn messages(scanner: &mut Scanner<'_>, scan: &mut Scan<'_>) -> Result
         return Err(AskError::invalid("messages", "'messages' must be a list of messages"));
     }
     let start = scanner.position();
+    let mut in_messages = 0_u64;
     scanner.array(|scanner| {
         if scanner.kind()? != Kind::Object {
             return Err(AskError::invalid("messages", "each of 'messages' must be an object"));
@@ -58,12 +59,19 @@ pub(super) fn messages(scanner: &mut Scanner<'_>, scan: &mut Scan<'_>) -> Result
             }
             Err(AskError::unsupported("messages", format!("'{key}' in a message is not known to this gateway, so what it costs cannot be bounded")))
         })?;
+        let bytes = (scanner.position() - start) as u64;
+        in_messages += bytes;
         if scan.counter.is_some() {
-            scan.spared = format.spared((scanner.position() - start) as u64, spared, scan.spared);
+            scan.spared = format.spared(bytes, spared, scan.spared);
         }
         Ok(())
     })?;
-    scan.text_bytes = scan.text_bytes.saturating_add((scanner.position() - start) as u64);
+    let bytes = (scanner.position() - start) as u64;
+    scan.text_bytes = scan.text_bytes.saturating_add(bytes);
+    if scan.counter.is_some() {
+        // What stands between messages is no text.
+        scan.spared = scan.spared.saturating_add(bytes - in_messages);
+    }
     Ok(())
 }
 

@@ -13,8 +13,6 @@ const MESSAGE: [i64; 2] = [4, 8];
 const REQUEST: [i64; 2] = [3, 64];
 /// Around a text that is completed or embedded, and around all of them.
 const TEXT: [i64; 2] = [0, 4];
-/// The name of a tool, above its result.
-const NAME: [i64; 2] = [0, 64];
 
 /// The vocabulary of a model, where OpenAI has published it.
 #[derive(Clone, Copy)]
@@ -62,11 +60,13 @@ impl Vocabulary {
     /// Of a chat. What a tool or a schema becomes is not known: it may be a token for each byte.
     pub(super) fn chat(self, json: &Value) -> i64 {
         let messages = json["messages"].as_array().map(Vec::as_slice).unwrap_or_default();
+        let calls = messages.iter().filter_map(|message| message["tool_calls"].as_array()).flatten();
+        let names = self.name(calls.map(|call| &call["function"]["name"]));
         let mut tokens = self.more(REQUEST);
         for message in messages {
             tokens += self.more(MESSAGE) + self.content(&message["content"]);
             if message["role"] == "tool" {
-                tokens += self.more(NAME);
+                tokens += names;
             }
             tokens += self.formats(message, &["name", "tool_calls", "tool_call_id", "reasoning_content"]);
         }
@@ -90,17 +90,25 @@ impl Vocabulary {
     /// Of a request to the Responses API.
     pub(super) fn response(self, json: &Value) -> i64 {
         let input = match &json["input"] {
-            Value::Array(items) => items.iter().map(|item| self.item(item)).sum(),
+            Value::Array(items) => {
+                let names = self.name(items.iter().map(|item| &item["name"]));
+                items.iter().map(|item| self.item(item, names)).sum()
+            }
             other => self.more(MESSAGE) + self.content(other),
         };
         let instructions = json["instructions"].as_str().map_or(0, |text| self.more(MESSAGE) + self.text(text));
         self.more(REQUEST) + input + instructions + self.formats(json, &["tools", "text", "tool_choice"])
     }
 
-    fn item(self, item: &Value) -> i64 {
+    /// Of the longest name of a tool: it may stand above each result once more.
+    fn name<'v>(self, names: impl Iterator<Item = &'v Value>) -> i64 {
+        if self.greedy { names.filter_map(Value::as_str).map(|name| self.text(name)).max().unwrap_or_default() } else { 0 }
+    }
+
+    fn item(self, item: &Value, names: i64) -> i64 {
         let said = match item["type"].as_str() {
             None | Some("message") => self.content(&item["content"]),
-            Some("function_call_output") => self.content(&item["output"]) + self.more(NAME) + self.formats(item, &["call_id"]),
+            Some("function_call_output") => self.content(&item["output"]) + names + self.formats(item, &["call_id"]),
             _ => self.formats(item, &["name", "arguments", "call_id"]),
         };
         self.more(MESSAGE) + said

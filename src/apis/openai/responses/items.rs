@@ -63,20 +63,29 @@ struct Part {
 pub(super) fn input(scanner: &mut Scanner<'_>, scan: &mut Scan<'_>) -> Result<(), AskError> {
     let kind = scanner.kind()?;
     let start = scanner.position();
+    let mut in_items = 0_u64;
     match kind {
         Kind::String => {
             scan.special_tokens = scan.special_tokens.saturating_add(ITEM_TOKENS);
-            scan.text(&scanner.string()?);
+            in_items = scan.text(&scanner.string()?);
         }
-        Kind::Array => scanner.array(|scanner| item(scanner, scan))?,
+        Kind::Array => scanner.array(|scanner| {
+            in_items += item(scanner, scan)?;
+            Ok::<(), AskError>(())
+        })?,
         _ => return Err(AskError::invalid(PARAM, "'input' must be a string or a list of items")),
     }
-    scan.text_bytes = scan.text_bytes.saturating_add((scanner.position() - start) as u64);
+    let bytes = (scanner.position() - start) as u64;
+    scan.text_bytes = scan.text_bytes.saturating_add(bytes);
+    if scan.counter.is_some() {
+        // What stands between items, or around a text, is no text.
+        scan.spared = scan.spared.saturating_add(bytes - in_items);
+    }
     Ok(())
 }
 
-/// One item. Its type may stand behind what it decides on, so all is read first.
-fn item(scanner: &mut Scanner<'_>, scan: &mut Scan<'_>) -> Result<(), AskError> {
+/// One item. Its type may stand behind what it decides on, so all is read first. Answers how many bytes it has.
+fn item(scanner: &mut Scanner<'_>, scan: &mut Scan<'_>) -> Result<u64, AskError> {
     if scanner.kind()? != Kind::Object {
         return Err(AskError::invalid(PARAM, "each of 'input' must be an object"));
     }
@@ -130,10 +139,12 @@ fn item(scanner: &mut Scanner<'_>, scan: &mut Scan<'_>) -> Result<(), AskError> 
         }
         Ok(())
     })?;
+    let bytes = (scanner.position() - start) as u64;
     if scan.counter.is_some() {
-        scan.spared = item.format.spared((scanner.position() - start) as u64, spared, scan.spared);
+        scan.spared = item.format.spared(bytes, spared, scan.spared);
     }
-    item.count(scan)
+    item.count(scan)?;
+    Ok(bytes)
 }
 
 /// A text, one part, or a list of parts.
