@@ -116,7 +116,7 @@ pub trait Operation: Send + Sync + 'static {
     }
 
     /// What the body asks of the model, with its texts counted in the model's own tokens instead of in bytes: a tighter bound of the same request. Work
-    /// for a thread that may stand still: up to a fifth of a second.
+    /// for a thread that may stand still: a tenth of a second for a megabyte.
     ///
     /// # Errors
     /// As [`Operation::ask`].

@@ -1,6 +1,6 @@
 //! The tokens of a vocabulary and their ranks: a hash table over the file itself.
 
-/// No slot is larger than this.
+/// No rank is as large as this.
 const EMPTY: u32 = u32::MAX;
 /// An odd number without a pattern in its bits.
 const SPREAD: u64 = 0x9e37_79b9_7f4a_7c15;
@@ -10,9 +10,16 @@ pub(super) struct Table {
     tokens: &'static [u8],
     /// Where each token's length stands, by its rank.
     starts: Vec<u32>,
-    /// Ranks, at the place that their token's hash says or behind it. At most half of them are taken.
-    slots: Vec<u32>,
+    /// Ranks, at the place that their token's hash says or behind it, each with the rest of that hash: most of what is asked for is no token, and that is
+    /// seen at once. At most half of them are taken.
+    slots: Vec<Slot>,
     longest: usize,
+}
+
+#[derive(Clone, Copy)]
+struct Slot {
+    mark: u32,
+    rank: u32,
 }
 
 // === impl Table ===
@@ -27,10 +34,11 @@ impl Table {
             at += 1 + length;
         }
         let size = (starts.len() * 2).next_power_of_two();
-        let mut table = Self { tokens, starts, slots: vec![EMPTY; size], longest };
+        let mut table = Self { tokens, starts, slots: vec![Slot { mark: 0, rank: EMPTY }; size], longest };
         for rank in 0..u32::try_from(table.starts.len()).ok()? {
-            let slot = table.slot(table.token(rank)?);
-            *table.slots.get_mut(slot)? = rank;
+            let token = table.token(rank)?;
+            let (place, mark) = (table.place(token), hash(token).1);
+            *table.slots.get_mut(place)? = Slot { mark, rank };
         }
         (at == tokens.len()).then_some(table)
     }
@@ -40,7 +48,7 @@ impl Table {
         if bytes.len() > self.longest {
             return None;
         }
-        self.slots.get(self.slot(bytes)).copied().filter(|rank| *rank != EMPTY)
+        self.slots.get(self.place(bytes)).map(|slot| slot.rank).filter(|rank| *rank != EMPTY)
     }
 
     /// The token of a rank.
@@ -51,19 +59,22 @@ impl Table {
     }
 
     /// The slot of a token: the one that has it, or the empty one where it would be.
-    fn slot(&self, bytes: &[u8]) -> usize {
+    fn place(&self, bytes: &[u8]) -> usize {
         let mask = self.slots.len() - 1;
-        let mut slot = hash(bytes) & mask;
+        let (hash, mark) = hash(bytes);
+        let mut place = hash & mask;
         loop {
-            match self.slots.get(slot) {
-                Some(rank) if *rank != EMPTY && self.token(*rank) != Some(bytes) => slot = (slot + 1) & mask,
-                _ => return slot,
+            match self.slots.get(place) {
+                Some(slot) if slot.rank != EMPTY && (slot.mark != mark || self.token(slot.rank) != Some(bytes)) => place = (place + 1) & mask,
+                _ => return place,
             }
         }
     }
 }
 
-fn hash(bytes: &[u8]) -> usize {
+/// Two parts of a hash.
+#[allow(clippy::cast_possible_truncation, reason = "each takes the bits that it has room for")]
+fn hash(bytes: &[u8]) -> (usize, u32) {
     let mut hash = bytes.len() as u64;
     for chunk in bytes.chunks(8) {
         let mut word = [0; 8];
@@ -73,5 +84,5 @@ fn hash(bytes: &[u8]) -> usize {
         hash = (hash.rotate_left(5) ^ u64::from_le_bytes(word)).wrapping_mul(SPREAD);
     }
     // The upper half is the better mixed.
-    usize::try_from(hash >> 32).unwrap_or_default()
+    ((hash >> 32) as usize, hash as u32)
 }
