@@ -67,14 +67,14 @@ async fn the_hold_is_what_was_counted_and_to_the_nano_dollar() {
     let rich = gateway.tokens().with_budget("rich", &dollars(2 * most)).await;
     let (client, request) = (gateway.client(), send(&rich, &body));
     let first = tokio::spawn({
-        let (client, request) = (client.clone(), request.clone());
+        let request = request.clone();
         async move { client.ask(request).await }
     });
     provider.arrived("exact").await;
     // No more is held than was counted, so that a second one like it is served at the same time.
     assert_eq!(gateway.tokens().money("rich").await.held, most);
     let second = tokio::spawn({
-        let (client, request) = (client.clone(), request.clone());
+        let request = request.clone();
         async move { client.ask(request).await }
     });
     let clamped = tokio::spawn({

@@ -170,7 +170,7 @@ impl Operation for InputTokens {
     }
 
     fn ask(&self, request: &RequestView<'_>) -> Result<Ask, AskError> {
-        ask::read_for_count(request.body)
+        ask::read_counted(request.body)
     }
 
     fn kept_ids(&self, request: &RequestView<'_>) -> Vec<KeptId> {

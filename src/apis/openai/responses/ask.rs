@@ -85,7 +85,7 @@ pub(super) fn read_with(body: &[u8], named: Option<&str>, counter: Option<&Count
 }
 
 /// Reads the body of `POST responses/input_tokens`.
-pub(super) fn read_for_count(body: &[u8]) -> Result<Ask, AskError> {
+pub(super) fn read_counted(body: &[u8]) -> Result<Ask, AskError> {
     let mut scan = Scan { counted: true, ..Scan::default() };
     scan.body(body)?;
     let edits = Edits { limit: None, fixed: scan.id_edits() };
