@@ -13,7 +13,7 @@ pub(super) enum Kind {
     Json,
 }
 
-const ENGLISH: &str = concat!(include_str!("../../docs/money.md"), include_str!("../../docs/clients.md"), include_str!("../../README.md"));
+const ENGLISH: &str = concat!(include_str!("../../docs/redis.md"), include_str!("../../docs/clients.md"), include_str!("../../README.md"));
 const CODE: &str = concat!(include_str!("../../src/money.rs"), include_str!("../../src/proxy/rolling.rs"), include_str!("../support/client.rs"));
 /// Chinese and Japanese, as in instructions, news and tales.
 const CHINESE: &str = "请根据下面的会议记录写一份摘要，列出所有的决定和负责人，并用表格说明每项任务的截止日期。上周五，市政府宣布将在三年内把公共交通的票价降低百分之二十，\
