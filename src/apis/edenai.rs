@@ -89,7 +89,7 @@ impl Api for EdenAi {
     fn upstream_path(&self, base: &str, request: &RequestView<'_>, _path: &str) -> String {
         // Operators write the base with or without the version, as SDKs do.
         let version = if base.ends_with("/v3") { "" } else { "/v3" };
-        format!("{base}{version}/{}", request.path)
+        format!("{base}{version}/{}", jobs::upstream_path(request.path))
     }
 
     fn passes_query(&self, parameter: &str) -> bool {

@@ -181,6 +181,10 @@ impl Operation for Generate {
     fn writes_limit(&self) -> bool {
         true
     }
+
+    fn guesses_searches(&self, ask: &Ask) -> bool {
+        ask.bound.max_searches == searches::MOST_QUERIES
+    }
 }
 
 impl Operation for Embed {

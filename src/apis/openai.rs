@@ -152,6 +152,11 @@ impl Api for OpenAi {
         problem_body(problem)
     }
 
+    /// OpenRouter does.
+    fn may_report_cost(&self) -> bool {
+        true
+    }
+
     /// A comment, which no SDK shows.
     fn keep_alive(&self) -> Option<&'static str> {
         Some(": ping\n\n")

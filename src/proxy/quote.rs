@@ -14,7 +14,7 @@ use crate::apis::{self, Api, Ask, Billing, KeptId, Meter, Operation, Refusal, Re
 use crate::config::{Configuration, HoldPolicy, Route, RoutePrice, UpstreamKey};
 use crate::ledger::{ChargeLabel, TokenFacts};
 use crate::money::Usd;
-use crate::prices::{self, Bound, Margin, ModelPrice, PriceError, Quote, QuoteLimits, Rates, Usage, Variant};
+use crate::prices::{self, Bound, Margin, ModelPrice, PriceError, Quote, QuoteLimits, Rates, Unit, Usage, Variant};
 use crate::sandbox::Faults;
 use crate::tokens::{SecretHash, TokenKind};
 
@@ -101,8 +101,8 @@ pub(super) enum Price {
 /// A price by tokens.
 pub(super) struct TokenPrice {
     source: RateSource,
-    /// The tier that was asked for.
-    asked_tier: Option<String>,
+    /// The tier that was asked for, or that the upstream's account gives to what asks for none.
+    assumed_tier: Option<String>,
     at: Timestamp,
     /// By how much the provider's bill may exceed the rates.
     pub(super) margin: Margin,
@@ -304,17 +304,20 @@ impl TokenPrice {
             default_max_output: operation.default_output().or(route.default_max_output),
             clamp: route.clamp && ask.clampable(),
         };
-        let asked_tier = ask.service_tier.clone();
+        let asked_tier = ask.service_tier.as_deref().filter(|tier| *tier != "auto" || route.default_tier.is_none());
+        let assumed_tier = asked_tier.or(route.default_tier.as_deref());
         // No prompt is longer than what the model takes at all, nor than what it takes as input.
         let context = if let RateSource::Book(model) = &source { model.limits.context.into_iter().chain(model.limits.input).min() } else { None };
-        let bound = ask.bound.with_window(context).map_err(|error| unpriceable(&ask.model, &error))?;
+        let mut bound = ask.bound.with_window(context).map_err(|error| unpriceable(&ask.model, &error))?;
+        if let Some(searches) = route.held_searches.filter(|_| operation.guesses_searches(ask)) {
+            bound.max_searches = searches;
+        }
         let quote = match &source {
             RateSource::Route(rates) => prices::quote(&[rates], &prices::ModelLimits::default(), &bound, &limits),
             RateSource::Book(model) => {
-                let tier = asked_tier.as_deref();
                 let served_as = |tier| tier_variants(tier).into_iter().flat_map(|variant| model.candidates(at, &variant));
                 let mut candidates = model.candidates(at, &Variant::Default);
-                if let Some(tier) = tier {
+                if let Some(tier) = asked_tier {
                     let asked: Vec<&Rates> = served_as(tier).collect();
                     if asked.is_empty() {
                         let message = format!("Model '{}' has no price for service tier '{tier}'.", ask.model);
@@ -323,7 +326,8 @@ impl TokenPrice {
                     // A provider may serve what it was asked to favour at its usual tier.
                     candidates.extend(asked);
                 }
-                for tier in operation.unasked_tiers(ask) {
+                // What has no price at such a tier is not served at it.
+                for tier in operation.unasked_tiers(ask).iter().copied().chain(assumed_tier.filter(|_| asked_tier.is_none())) {
                     candidates.extend(served_as(tier));
                 }
                 if candidates.is_empty() {
@@ -333,12 +337,20 @@ impl TokenPrice {
             }
         };
         let quote = quote.map_err(|error| unpriceable(&ask.model, &error))?.widened(route.margin);
-        Ok(Self { source, asked_tier, at, margin: route.margin, reports_cost: operation.reports_cost(), quote, bound })
+        let assumed_tier = assumed_tier.map(str::to_owned);
+        Ok(Self { source, assumed_tier, at, margin: route.margin, reports_cost: operation.reports_cost() || route.reports_cost, quote, bound })
     }
 
     /// True where the price is the price book's, and not the route's own.
     pub(super) fn is_from_book(&self) -> bool {
         matches!(self.source, RateSource::Book(_))
+    }
+
+    /// The most that the request can consume.
+    pub(super) fn most_usage(&self) -> Usage {
+        let output = self.quote.max_output().unwrap_or(0).saturating_mul(self.bound.choices.max(1));
+        let output = if self.bound.has_output { output.saturating_add(self.bound.input.get(Unit::Output)) } else { 0 };
+        self.bound.input.with(Unit::Output, output).with(Unit::WebSearches, self.bound.max_searches)
     }
 
     /// Whether a report cannot be true: more than the model takes or gives, many times over.
@@ -357,13 +369,20 @@ impl TokenPrice {
         matches!(&self.source, RateSource::Book(model) if model.limits.output.is_some())
     }
 
+    /// Whether the provider says that it served at a price which was not held for: that of another tier than the request named or the route assumes.
+    pub(super) fn is_dearer_tier(&self, served_tier: Option<&str>) -> bool {
+        let (served, assumed) = (self.rates(served_tier), self.rates(None));
+        served.zip(assumed).is_some_and(|(served, assumed)| !std::ptr::eq(served, assumed))
+    }
+
     /// The rates of the tier that the provider says it served, or, where it does not say or its name is new, of the one asked for.
     pub(super) fn rates(&self, served_tier: Option<&str>) -> Option<&Rates> {
         match &self.source {
             RateSource::Route(rates) => Some(rates),
             RateSource::Book(model) => {
                 let of_tier = |tier| tier_variants(tier).into_iter().find_map(|variant| model.rates(self.at, &variant));
-                served_tier.and_then(of_tier).or_else(|| self.asked_tier.as_deref().map_or_else(|| model.rates(self.at, &Variant::Default), of_tier))
+                let assumed = || self.assumed_tier.as_deref().and_then(of_tier).or_else(|| model.rates(self.at, &Variant::Default));
+                served_tier.and_then(of_tier).or_else(assumed)
             }
         }
     }
