@@ -147,6 +147,11 @@ pub trait Operation: Send + Sync + 'static {
         false
     }
 
+    /// True where the bound on searches is a guess: neither the request nor the provider limits them.
+    fn guesses_searches(&self, _ask: &Ask) -> bool {
+        false
+    }
+
     /// Service tiers that may serve a request which did not name them. They count in its bound where they have a price.
     fn unasked_tiers(&self, _ask: &Ask) -> &'static [&'static str] {
         &[]
@@ -283,7 +288,8 @@ pub struct Measured {
     pub served_output: u64,
     /// The API's own end was seen, or what the provider reports only there: nothing of the usage is missing.
     pub complete: bool,
-    /// The cost in the provider's own words, where the route says where it stands or the operation's answers tell it.
+    /// The cost in the provider's own words, where the route says where it stands or the operation's answers tell it. One that cannot be, such as a
+    /// negative one, may be told as the most that can be counted, which nobody believes.
     pub reported_cost: Option<Usd>,
 }
 
@@ -345,6 +351,11 @@ pub trait Api: std::fmt::Debug + Send + Sync + 'static {
     /// True where operations are known and stand below a mount. False where any call is taken, at the price of the route.
     fn has_operations(&self) -> bool {
         true
+    }
+
+    /// Whether an upstream of it may tell in an answer what that costs, where a route says that it does.
+    fn may_report_cost(&self) -> bool {
+        false
     }
 
     /// Whether its clients send their one secret both as `Authorization` and as `api-key`.
@@ -433,6 +444,16 @@ impl NoOperation {
             message: format!(
                 "The path names 'v1/' twice: the base URL ends in it already. The right path is '{}', once, below the base URL.",
                 read::shown(rest)
+            ),
+        }
+    }
+
+    /// The path names a step twice that the base URL ends in already; `right` is the path with that once.
+    pub(crate) fn named_twice(step: &str, right: &str) -> Self {
+        Self {
+            message: format!(
+                "The path names '{step}/' twice: the base URL that the client was given ends in it already. The right path is '{}'.",
+                read::shown(right)
             ),
         }
     }

@@ -122,12 +122,12 @@ async fn images_and_audio_of_a_deployment_cost_what_its_model_s_do() {
         assert_eq!((row.consumed.cost > 0, spent), (true, provider.cost() - before.0), "{number} {}", row.target);
     }
     // What has no price, and what is not an operation of a deployment.
-    let body = json!({"model": "gpt-image-1", "prompt": "x", "input": "x", "voice": "alloy"});
-    for operation in ["images/generations", "audio/speech"] {
-        gateway.client().ask(Request::post(&path("nobody-knows", operation), &body).header("api-key", &secret)).await.refused(403, "model_not_priced");
+    let image = json!({"model": "gpt-image-1", "prompt": "x"});
+    for (operation, body) in [("images/generations", &image), ("audio/speech", &json!({"model": "tts-1", "input": "x", "voice": "alloy"}))] {
+        gateway.client().ask(Request::post(&path("nobody-knows", operation), body).header("api-key", &secret)).await.refused(403, "model_not_priced");
     }
     for operation in ["responses", "images/variations", "moderations"] {
-        gateway.client().ask(Request::post(&path("prod-image", operation), &body).header("api-key", &secret)).await.refused(404, "route_not_found");
+        gateway.client().ask(Request::post(&path("prod-image", operation), &image).header("api-key", &secret)).await.refused(404, "route_not_found");
     }
     gateway.close().await;
 }

@@ -233,10 +233,20 @@ impl Routes {
     }
 
     fn choose<'r, 'p>(&'r self, method: &Method, path: &'p str, query: Option<&str>, headers: &HeaderMap) -> Option<Chosen<'r, 'p>> {
-        let chosen = |(route, below): (&'r Arc<Route>, &'p str)| match route.path.repeated(path, below).filter(|_| route.api.has_operations()) {
-            // The API itself may take the version below any mount: then it would stand there twice.
-            Some(step) => (route, below, Err(NoOperation::named_twice(step, below))),
-            None => (route, below, route.api.operation(method, below)),
+        let chosen = |(route, below): (&'r Arc<Route>, &'p str)| {
+            let once = route.path.repeated(path, below).filter(|_| route.api.has_operations());
+            let operation = route.api.operation(method, once.map_or(below, |(_, rest)| rest));
+            // The API itself may take the version below any mount: here it would stand there twice.
+            (
+                route,
+                below,
+                match once {
+                    Some((step, rest)) => {
+                        operation.and_then(|_| Err(NoOperation::named_twice(step, &[path.strip_suffix(below).unwrap_or_default(), rest].concat())))
+                    }
+                    None => operation,
+                },
+            )
         };
         let first = chosen(self.matching(path).next()?);
         let spoken = self.matching(path).find(|(route, _)| route.api.is_spoken(headers, query)).map(chosen);
@@ -296,12 +306,13 @@ impl RoutePath {
         }
     }
 
-    /// The step that the mount ends in and `below`, the end of `path`, begins with again.
-    fn repeated(&self, path: &str, below: &str) -> Option<&'static str> {
+    /// The step that the mount ends in and `below`, the end of `path`, begins with again; and what follows it.
+    fn repeated<'p>(&self, path: &str, below: &'p str) -> Option<(&'static str, &'p str)> {
         let mount = path.strip_suffix(below)?.strip_suffix('/')?;
-        ENDS_OF_BASES.into_iter().find(|step| {
+        ENDS_OF_BASES.into_iter().find_map(|step| {
             let ends = mount.strip_suffix(step).is_some_and(|before| before.ends_with('/'));
-            ends && below.strip_prefix(step).is_some_and(|rest| rest.starts_with('/'))
+            let rest = below.strip_prefix(step)?.strip_prefix('/')?;
+            ends.then_some((step, rest))
         })
     }
 
