@@ -438,6 +438,26 @@ impl Ask {
 // === impl NoOperation ===
 
 impl NoOperation {
+    /// The operation, where it is called by the method that it wants.
+    fn unless(method: &Method, wants: &Method, path: &str, operation: &'static dyn Operation) -> Result<&'static dyn Operation, Self> {
+        if method == wants {
+            return Ok(operation);
+        }
+        Err(Self { message: format!("'{}' is available through this gateway with {wants} only, not {method}.", read::shown(path)) })
+    }
+
+    /// A path that is not served: what stands below the first of `not_yet` that it is below, or what there is.
+    fn unknown(path: &str, not_yet: &[(&str, &str)], known: &str) -> Self {
+        let is_below = |step: &str| path.strip_prefix(step).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+        let path = read::shown(path);
+        Self {
+            message: match not_yet.iter().find(|(step, _)| is_below(step)) {
+                Some((_, what)) => format!("'{path}' is not available through this gateway yet: it does not meter {what}."),
+                None => format!("'{path}' is not an operation that this gateway knows. It has {known}."),
+            },
+        }
+    }
+
     /// The path names the version that the base URL ends in already; `rest` is what follows it.
     fn version_twice(rest: &str) -> Self {
         Self {

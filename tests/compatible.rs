@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::support::process::{both, run};
 use crate::support::routes::Routes;
-use crate::support::{Gateway, Request, Setup, StandIn, events, ports};
+use crate::support::{Gateway, Request, Setup, StandIn, events, ports, promises};
 
 /// The base paths that tell the stand-in whose manners to have.
 const MANNERS: [&str; 5] = ["cumulative", "last-content", "groq", "deepseek", "openrouter"];
@@ -21,9 +21,7 @@ async fn gateway(provider: &StandIn) -> Gateway {
 }
 
 fn chat(content: &str, more: Value) -> Value {
-    let mut body = json!({"model": "gpt-4o-mini", "max_tokens": 50, "messages": [{"role": "user", "content": content}]});
-    body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-    body
+    promises::with(json!({"model": "gpt-4o-mini", "max_tokens": 50, "messages": [{"role": "user", "content": content}]}), more)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -117,11 +117,14 @@ pub(super) fn attempts() -> Vec<Attempt> {
         let body = format!(r#"{{"model":"command-a-03-2025","max_tokens":20,"messages":[{{"role":"assistant","content":"hi","{member}":"{long}"}}]}}"#);
         attempts.push(Attempt::post(format!("cohere: {name}"), CHAT, body, expect));
     }
-    for (name, model) in
-        [("a model that nobody knows", "command-404"), ("a model in capitals", "Command-A-03-2025"), ("an alias", "command-a"), ("no model", "")]
-    {
+    for (name, model, expect) in [
+        ("a model that nobody knows", "command-404", Refused(403)),
+        ("a model in capitals", "Command-A-03-2025", Refused(403)),
+        ("a name that the price book knows it by", "command-a", Exact),
+        ("no model", "", Expect::Turned),
+    ] {
         let body = format!(r#"{{"model":"{model}","max_tokens":20,"messages":[{{"role":"user","content":"hi"}}]}}"#);
-        attempts.push(Attempt::post(format!("cohere: {name}"), CHAT, body, if model.is_empty() { Expect::Turned } else { Refused(403) }));
+        attempts.push(Attempt::post(format!("cohere: {name}"), CHAT, body, expect));
     }
     for (name, members, expect) in [
         ("a text", r#""texts":["a text to embed"]"#.to_owned(), Exact),

@@ -10,7 +10,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use serde_json::{Map, Value};
 
 use super::{OpenAi, headers, refuse, responses, simulate};
-use crate::apis::read::shown;
+use crate::apis::read::{put_key, shown};
 use crate::apis::{Api, NoOperation, Operation, Refusal, RequestView};
 use crate::sandbox::Problem;
 
@@ -58,9 +58,7 @@ impl Api for Azure {
     }
 
     fn put_key(&self, headers: &mut HeaderMap, key: &HeaderValue) {
-        let mut key = key.clone();
-        key.set_sensitive(true);
-        headers.insert(API_KEY, key);
+        put_key(headers, API_KEY, key);
     }
 
     fn passes_request_header(&self, name: &HeaderName) -> bool {
