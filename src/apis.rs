@@ -446,9 +446,9 @@ impl NoOperation {
         Err(Self { message: format!("'{}' is available through this gateway with {wants} only, not {method}.", read::shown(path)) })
     }
 
-    /// A path that is not served: what stands below the first of `not_yet` that it is below, or what there is.
-    fn unknown(path: &str, not_yet: &[(&str, &str)], known: &str) -> Self {
-        let is_below = |step: &str| path.strip_prefix(step).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+    /// A path that is not served: because of what stands at the first of `not_yet` that it is below, its version left out; or there is nothing but `known`.
+    fn unknown(path: &str, below_version: &str, not_yet: &[(&str, &str)], known: &str) -> Self {
+        let is_below = |step: &str| below_version.strip_prefix(step).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
         let path = read::shown(path);
         Self {
             message: match not_yet.iter().find(|(step, _)| is_below(step)) {

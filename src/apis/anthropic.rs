@@ -203,7 +203,7 @@ fn simulated_models(id: Option<&str>, models: &mut dyn Iterator<Item = &str>) ->
 fn no_operation(path: &str) -> NoOperation {
     match path.strip_prefix("v1/") {
         Some(rest) => NoOperation::version_twice(rest),
-        None => NoOperation::unknown(path, &NOT_YET, "messages, messages/count_tokens and models"),
+        None => NoOperation::unknown(path, path, &NOT_YET, "messages, messages/count_tokens and models"),
     }
 }
 

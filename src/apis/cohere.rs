@@ -229,7 +229,7 @@ fn no_operation(path: &str) -> NoOperation {
         let right = format!("which speaks version 2 of Cohere's API: 'v2/{below}' (ClientV2 in its SDKs)");
         return NoOperation { message: format!("'{path}' is not available through this gateway, {right}.") };
     }
-    NoOperation::unknown(below, &NOT_YET, "chat, embed, rerank, models, tokenize and detokenize")
+    NoOperation::unknown(path, below, &NOT_YET, "chat, embed, rerank, models, tokenize and detokenize")
 }
 
 #[cfg(test)]

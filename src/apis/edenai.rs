@@ -172,6 +172,7 @@ impl Operation for Metered {
 fn no_operation(path: &str) -> NoOperation {
     NoOperation::unknown(
         path,
+        path,
         &NOT_YET,
         "chat/completions, llm/chat/completions, v1/messages, v1/messages/count_tokens, embeddings, universal-ai, universal-ai/async, models and info",
     )

@@ -201,7 +201,7 @@ fn simulated_models(id: Option<&str>, models: &mut dyn Iterator<Item = &str>) ->
 fn no_operation(path: &str) -> NoOperation {
     match path.strip_prefix("v1/") {
         Some(rest) => NoOperation::version_twice(rest),
-        None => NoOperation::unknown(path, &NOT_YET, "chat/completions, fim/completions, embeddings, ocr and models"),
+        None => NoOperation::unknown(path, path, &NOT_YET, "chat/completions, fim/completions, embeddings, ocr and models"),
     }
 }
 

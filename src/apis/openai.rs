@@ -210,6 +210,7 @@ fn no_operation(path: &str) -> NoOperation {
         Some(rest) => NoOperation::version_twice(rest),
         None => NoOperation::unknown(
             path,
+            path,
             &NOT_YET,
             "responses, chat/completions, completions, embeddings, moderations, images/generations, images/edits, images/variations, audio/speech, \
              audio/transcriptions, audio/translations and models",
