@@ -180,6 +180,12 @@ fn each_mistake_is_told_with_its_place() {
         ("https://api.openai.com", "https://me@x", "routes.toml:3:7: "),
         ("\"/v1/*\"", "\"/v1*\"", "routes.toml:10:8: "),
         ("api = \"openai\"", "api = \"gemini\"\nstream_cost_comment = true", "routes.toml:12:23: clients of api = \"gemini\" fail on comments"),
+        ("api = \"openai\"", "api = \"anthropic\"\nreports_cost = true", "routes.toml:12:16: the answers of api = \"anthropic\" do not tell"),
+        ("api = \"openai\"", "api = \"openai\"\nprice = \"free\"\nreports_cost = true", "routes.toml:13:16: reports_cost goes with prices by tokens only"),
+        ("api = \"openai\"", "api = \"openai\"\ndefault_tier = \"auto\"", "routes.toml:12:16: default_tier is what the account's setting names"),
+        ("api = \"openai\"", "api = \"openai\"\ndefault_tier = \"Priority\"", "is not the name of a tier"),
+        ("price = {", "default_tier = \"priority\"\nprice = {", "has no service tiers"),
+        ("api = \"openai\"", "api = \"openai\"\nheld_searches = 0", "routes.toml:12:17: held_searches is a number from 1 to 1000"),
     ] {
         let errors = parse(&GOOD.replace(from, to)).unwrap_err();
         assert!(errors.iter().any(|error| error.contains(said)), "{to}: {errors:?}");
