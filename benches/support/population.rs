@@ -1,0 +1,119 @@
+//! A ledger with many tokens: written as a file of `spendgate export`, which is the fast way to make a million, and imported.
+
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use jiff::tz::TimeZone;
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+use spendgate::ledger::{self, StoreAddress};
+use spendgate::tokens::{Secret, SecretHash, SecretKind, TokenId};
+use tempfile::TempDir;
+
+/// The account that everything is of.
+pub(crate) const ACCOUNT: &str = "default";
+/// What opens the account.
+pub(crate) const MAIN_KEY: &str = "load-bench-main-key-0123456789abcdef0123456789";
+/// What each token has, in nano-dollars: $8,000. A million of them stay below what an account's sums can count.
+const BALANCE: i64 = 8_000_000_000_000;
+const CREATED: &str = "2026-01-01T00:00:00.000Z";
+
+/// A ledger in a file, as it is after so many tokens were made.
+pub(crate) struct Population {
+    pub(crate) tokens: u64,
+    /// What opens the first token.
+    pub(crate) secret: Secret,
+    folder: TempDir,
+}
+
+/// The name of the first token.
+pub(crate) fn first_name() -> String {
+    name(1)
+}
+
+fn name(number: u64) -> String {
+    format!("token-{number}")
+}
+
+/// Lines with a checksum over all of them.
+struct Lines {
+    output: BufWriter<File>,
+    digest: Sha256,
+}
+
+// === impl Population ===
+
+impl Population {
+    /// Writes the file.
+    pub(crate) fn write(tokens: u64) -> anyhow::Result<Self> {
+        let secret = Secret::generate(SecretKind::Live).map_err(|error| anyhow::anyhow!("{error}"))?;
+        let population = Self { tokens, secret, folder: TempDir::with_prefix("spendgate-tokens-")? };
+        let mut lines = Lines { output: BufWriter::new(File::create(population.file())?), digest: Sha256::new() };
+        lines.write(&json!({"format": "spendgate-ledger", "version": 1, "exported_at": CREATED, "from": "sqlite"}))?;
+        lines.write(
+            &json!({"account": {"id": 0, "name": ACCOUNT, "main_key": hex(&SecretHash::of(MAIN_KEY).0), "held": 0, "sets": 0, "created": CREATED}}),
+        )?;
+        for number in 1..=tokens {
+            let secrets = json!([{"sha256": hex(&population.hash(number).0), "masked": "sg_live_bnch...mark"}]);
+            lines.write(&json!({"token": {
+                "id": number, "account": 0, "name": name(number), "kind": "api_token", "secrets": secrets,
+                "balance": BALANCE, "active": true, "held": 0, "sets": 1, "spent": 0, "created": CREATED,
+            }}))?;
+        }
+        // The sum of the entry that granted the balance, as after the journal's time.
+        for number in 1..=tokens {
+            lines.write(&json!({"checkpoint": {"account": 0, "token": number, "balance": BALANCE, "cost": 0}}))?;
+        }
+        let counts = json!({"accounts": 1, "tokens": tokens, "holds": 0, "tombstones": 0, "checkpoints": tokens, "usage": 0, "journal": 0});
+        let sha256 = hex(&lines.digest.clone().finalize());
+        lines.write(&json!({"end": {"counts": counts, "sha256": sha256}}))?;
+        lines.output.flush()?;
+        Ok(population)
+    }
+
+    /// The id of the token with that number, from 1.
+    pub(crate) fn id(number: u64) -> TokenId {
+        TokenId(number)
+    }
+
+    /// The hash of the secret of the token with that number. Only the first token's secret is a real one.
+    pub(crate) fn hash(&self, number: u64) -> SecretHash {
+        if number == 1 { self.secret.hash() } else { SecretHash(Sha256::digest(number.to_be_bytes()).into()) }
+    }
+
+    /// Fills an empty store with it.
+    pub(crate) fn import(&self, store: &StoreAddress) -> anyhow::Result<()> {
+        ledger::import(store, &TimeZone::UTC, &self.file())?;
+        Ok(())
+    }
+
+    /// The same as an SQLite file in `folder`, copied from one that is made at the first call. Returns its path.
+    pub(crate) fn sqlite(&self, folder: &Path) -> anyhow::Result<PathBuf> {
+        let made = self.folder.path().join("tokens.db");
+        if !made.exists() {
+            self.import(&StoreAddress::Sqlite(made.clone()))?;
+        }
+        let path = folder.join("spendgate.db");
+        std::fs::copy(made, &path)?;
+        Ok(path)
+    }
+
+    fn file(&self) -> PathBuf {
+        self.folder.path().join("tokens.jsonl")
+    }
+}
+
+// === impl Lines ===
+
+impl Lines {
+    fn write(&mut self, value: &Value) -> anyhow::Result<()> {
+        let line = format!("{value}\n");
+        self.digest.update(line.as_bytes());
+        Ok(self.output.write_all(line.as_bytes())?)
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
