@@ -1,5 +1,6 @@
 //! Processes under test: started on the first core, asked what the kernel says of them, ended with their workers.
 
+use std::ffi::OsString;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -61,22 +62,22 @@ pub(crate) fn free_address() -> anyhow::Result<SocketAddr> {
 
 impl Process {
     /// Starts a program. What it prints goes to `/dev/null`: it is formatted and written, and no disk is measured.
-    pub(crate) fn start(program: &Path, core: Core, prepare: impl Fn(&mut Command)) -> anyhow::Result<Self> {
-        let spawn = |mut command: Command| {
-            prepare(&mut command);
-            command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn()
-        };
-        // `taskset` becomes the program, so that the process is the program itself.
-        let pinned = (core == Core::First).then(|| {
-            let mut command = Command::new("taskset");
-            command.args(["-c", "0"]).arg(program);
-            spawn(command)
-        });
-        let child = match pinned {
-            Some(Ok(child)) => child,
-            _ => spawn(Command::new(program)).with_context(|| format!("starting {}", program.display()))?,
-        };
-        Ok(Self(child))
+    pub(crate) fn start(program: &Path, core: Core, prepare: impl FnOnce(&mut Command)) -> anyhow::Result<Self> {
+        // Each of these becomes the next, so that the process is the program itself. The program ends when this process does, however that ends.
+        let mut words: Vec<OsString> = Vec::new();
+        if core == Core::First && find("taskset").is_some() {
+            words.extend(["taskset", "-c", "0"].map(OsString::from));
+        }
+        if find("setpriv").is_some() {
+            words.extend(["setpriv", "--pdeathsig", "TERM"].map(OsString::from));
+        }
+        words.push(program.into());
+        let mut words = words.into_iter();
+        let mut command = Command::new(words.next().unwrap_or_default());
+        command.args(words);
+        prepare(&mut command);
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        Ok(Self(command.spawn().with_context(|| format!("starting {}", program.display()))?))
     }
 
     /// Returns when something listens on `address`.
