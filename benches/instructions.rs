@@ -1,10 +1,9 @@
 //! How many instructions the hot pieces of the road take, held against `benches/instructions.txt`: a report in which a regression is seen, on whatever
 //! machine, however busy. It never fails because of a figure.
 //!
-//! `cargo bench --bench instructions --profile dev --config 'profile.dev.package.spendgate.opt-level=2'`, which is what `benches/count` runs: our own code
-//! optimised, the libraries as the tests build them, so that nothing is built that a test run would not build but our crate. Absolute figures are higher than those
-//! of a release; `cargo bench --bench instructions` counts those, and says that the baseline is of another profile. `SPENDGATE_INSTRUCTIONS_WRITE=1` writes
-//! the baseline.
+//! `benches/count` builds it in the dev profile with our own crate optimised a little, the libraries as the tests build them: nothing is built that a test run would
+//! not build but our crate. Absolute figures are higher than those of a release; `cargo bench --bench instructions` counts those, and says that the baseline is of
+//! another profile. `SPENDGATE_INSTRUCTIONS_WRITE=1` writes the baseline.
 //!
 //! This program runs itself under valgrind (which is installed with apt where it is missing) twice for each piece, a few times the piece and many times: the
 //! difference leaves out starting and preparing. Where counting is not possible, a line says so.
