@@ -163,7 +163,7 @@ fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::new();
     for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index) % 3 == 0 {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
             text.push(',');
         }
         text.push(digit);
@@ -178,11 +178,14 @@ impl Plan {
         let wanted = list("SPENDGATE_GROWTH_STORES", &STORES.map(|(word, _)| word))?;
         let mut stores = Vec::new();
         for (word, title) in STORES {
-            if wanted.as_ref().is_none_or(|wanted| wanted.iter().any(|one| one == word)) && (word != "redis" || process::find_or_install("redis-server").is_some()) {
+            if wanted.as_ref().is_none_or(|wanted| wanted.iter().any(|one| one == word))
+                && (word != "redis" || process::find_or_install("redis-server").is_some())
+            {
                 stores.push(title);
             }
         }
-        let (most_tokens, most_holds) = (setting("SPENDGATE_GROWTH_TOKENS", if quick { 10_000 } else { 1_000_000 })?, setting("SPENDGATE_GROWTH_HOLDS", 10_000)?);
+        let (most_tokens, most_holds) =
+            (setting("SPENDGATE_GROWTH_TOKENS", if quick { 10_000 } else { 1_000_000 })?, setting("SPENDGATE_GROWTH_HOLDS", 10_000)?);
         Ok(Self {
             stores,
             tokens: TOKENS.into_iter().filter(|tokens| *tokens <= most_tokens).collect(),

@@ -130,7 +130,8 @@ fn measure(plan: &Plan, programs: &Programs, provider: &Provider, tokens: &Popul
             }
             for (name, value) in &run {
                 figures.add(kind.title(), name, *value);
-                let latency = measure::LATENCIES.iter().any(|(part, _)| name.starts_with(&format!("{part} us")) || name.starts_with(&format!("first byte {part}")));
+                let latency =
+                    measure::LATENCIES.iter().any(|(part, _)| name.starts_with(&format!("{part} us")) || name.starts_with(&format!("first byte {part}")));
                 let without = direct.iter().find(|(known, _)| known == name);
                 if let Some((_, without)) = without.filter(|_| latency && kind != Kind::Direct) {
                     figures.add(kind.title(), &format!("added to {name}"), value - without);

@@ -12,8 +12,7 @@ use crate::process::{self, Core, Process};
 pub(crate) fn nginx(program: &Path, provider: SocketAddr) -> anyhow::Result<(Process, SocketAddr, TempDir)> {
     let (address, folder) = (process::free_address()?, TempDir::with_prefix("spendgate-load-nginx-")?);
     let at = folder.path().display();
-    let temporary: String =
-        ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].iter().map(|name| format!("    {name}_temp_path {at}/{name};\n")).collect();
+    let temporary: String = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].iter().map(|name| format!("    {name}_temp_path {at}/{name};\n")).collect();
     let text = format!(
         "daemon off;
 user root;

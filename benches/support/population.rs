@@ -51,9 +51,7 @@ impl Population {
         let population = Self { tokens, secret, folder: TempDir::with_prefix("spendgate-tokens-")? };
         let mut lines = Lines { output: BufWriter::new(File::create(population.file())?), digest: Sha256::new() };
         lines.write(&json!({"format": "spendgate-ledger", "version": 1, "exported_at": CREATED, "from": "sqlite"}))?;
-        lines.write(
-            &json!({"account": {"id": 0, "name": ACCOUNT, "main_key": hex(&SecretHash::of(MAIN_KEY).0), "held": 0, "sets": 0, "created": CREATED}}),
-        )?;
+        lines.write(&json!({"account": {"id": 0, "name": ACCOUNT, "main_key": hex(&SecretHash::of(MAIN_KEY).0), "held": 0, "sets": 0, "created": CREATED}}))?;
         for number in 1..=tokens {
             let secrets = json!([{"sha256": hex(&population.hash(number).0), "masked": "sg_live_bnch...mark"}]);
             lines.write(&json!({"token": {
