@@ -16,6 +16,8 @@ use crate::redis_server::Redis;
 
 /// Long enough that no hold is prolonged while something is measured.
 const LEASE: Duration = Duration::from_secs(3600);
+/// How long a server may take: a busy machine is no failure.
+const PATIENCE: Duration = Duration::from_secs(10);
 /// What a request holds, and what it costs, in nano-dollars.
 const WANT: i64 = 1000;
 const COST: i64 = 600;
@@ -55,6 +57,7 @@ impl Opened {
         let mut options = LedgerOptions::at(store);
         options.outbox = folder.path().join("outbox");
         options.lease = LEASE;
+        options.timeout = PATIENCE;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let ledger = runtime.block_on(Ledger::open(options))?;
         Ok(Self { ledger, runtime, holds: Vec::new(), _redis: redis, _folder: folder })

@@ -3,11 +3,13 @@
 use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Duration;
 
 use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
-use spendgate::ledger::{self, StoreAddress};
+use spendgate::ledger::{self, StoreAddress, TransferError};
 use spendgate::tokens::{Secret, SecretHash, SecretKind, TokenId};
 use tempfile::TempDir;
 
@@ -82,8 +84,16 @@ impl Population {
 
     /// Fills an empty store with it.
     pub(crate) fn import(&self, store: &StoreAddress) -> anyhow::Result<()> {
-        ledger::import(store, &TimeZone::UTC, &self.file())?;
-        Ok(())
+        let mut tries = 0;
+        loop {
+            match ledger::import(store, &TimeZone::UTC, &self.file()) {
+                Ok(_) => return Ok(()),
+                // A server on a busy machine may take longer than an import waits. One that broke off is cleared by the next.
+                Err(TransferError::Store(_)) if tries < 5 => tries += 1,
+                Err(error) => return Err(error.into()),
+            }
+            thread::sleep(Duration::from_millis(500));
+        }
     }
 
     /// The same as an SQLite file in `folder`, copied from one that is made at the first call. Returns its path.
