@@ -86,7 +86,7 @@ fn main() -> anyhow::Result<()> {
     }
     memory_a_token(&plan, &mut by_tokens);
     println!("\nBy tokens.\n\n{}\n\nBy live holds of an account with {TOKENS_WITH_HOLDS} tokens.\n\n{}\n", by_tokens.table(), by_holds.table());
-    println!("Median (least to most) of {} runs. {machine}.", plan.runs);
+    println!("Runs: {}; median (least to most). {machine}.", plan.runs);
     let report = json!({"machine": machine, "runs": plan.runs, "tokens": by_tokens.json(), "holds": by_holds.json()});
     println!("Written to {}.", report::write("growth", &report)?.display());
     Ok(())

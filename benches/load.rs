@@ -116,27 +116,20 @@ fn main() -> anyhow::Result<()> {
 /// All runs over all subjects, in turn, so that what slows the machine down for a while slows all.
 fn measure(plan: &Plan, programs: &Programs, provider: &Provider, tokens: &Population) -> anyhow::Result<Figures> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let mut figures = Figures::default();
+    let mut figures = Figures::new(plan.kinds.iter().map(|kind| kind.title().to_owned()));
     for number in 1..=plan.runs {
-        let mut direct = Run::new();
+        let mut runs = Vec::new();
         for &kind in &plan.kinds {
             eprintln!("run {number} of {}: {}", plan.runs, kind.title());
             let subject = programs.start(kind, provider, tokens)?;
             let run = runtime.block_on(measure::run(&subject, provider, plan));
             let run = run.and_then(|run| subject.check(provider).map(|()| run)).with_context(|| format!("run {number} of {}", kind.title()))?;
-            drop(subject);
-            if kind == Kind::Direct {
-                direct.clone_from(&run);
-            }
-            for (name, value) in &run {
-                figures.add(kind.title(), name, *value);
-                let latency =
-                    measure::LATENCIES.iter().any(|(part, _)| name.starts_with(&format!("{part} us")) || name.starts_with(&format!("first byte {part}")));
-                let without = direct.iter().find(|(known, _)| known == name);
-                if let Some((_, without)) = without.filter(|_| latency && kind != Kind::Direct) {
-                    figures.add(kind.title(), &format!("added to {name}"), value - without);
-                }
-            }
+            runs.push((kind, run));
+        }
+        // Of the last subjects there is the most to say: the rows come in their order.
+        for (kind, run) in runs.iter().rev() {
+            let direct = runs.iter().find(|(kind, _)| *kind == Kind::Direct).map(|(_, run)| run);
+            add(&mut figures, *kind, run, direct);
         }
     }
     if plan.million {
@@ -151,12 +144,23 @@ fn measure(plan: &Plan, programs: &Programs, provider: &Provider, tokens: &Popul
     Ok(figures)
 }
 
+/// Adds a run, and beside each latency what the proxy adds to it.
+fn add(figures: &mut Figures, kind: Kind, run: &Run, direct: Option<&Run>) {
+    for (name, value) in run {
+        figures.add(kind.title(), name, *value);
+        let without = direct.and_then(|direct| direct.iter().find(|(known, _)| known == name));
+        if let Some((_, without)) = without.filter(|_| kind != Kind::Direct && measure::is_latency(name)) {
+            figures.add(kind.title(), &format!("added to {name}"), value - without);
+        }
+    }
+}
+
 fn print(figures: &Figures, plan: &Plan, machine: &str, pinned: bool) -> anyhow::Result<()> {
     let goals = Goals::judge(figures, plan);
     let pinning = if pinned { "the proxy on core 0, load, provider and Redis on core 1" } else { "NOT pinned: taskset is missing" };
     println!("\n{}\n\n{}\n", figures.table(), goals.table());
     println!(
-        "Median (least to most) of {} runs. Saturated: {} connections. Ledger: {} tokens. {pinning}.\n{machine}.",
+        "Runs: {}; median (least to most). Saturated: {} connections. Ledger: {} tokens. {pinning}.\n{machine}.",
         plan.runs, plan.connections, plan.tokens
     );
     let report = json!({

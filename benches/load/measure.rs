@@ -14,11 +14,11 @@ const STREAM_BODY: usize = 500;
 /// A rate is sustained when the answers took no longer than this, beyond the time of the load.
 const LAG: f64 = 1.05;
 
-/// The figures of one run, by name; those of [`LATENCIES`] are whole, the report takes away what the load takes without a proxy.
+/// The figures of one run, by name.
 pub(crate) type Run = Vec<(String, f64)>;
 
-/// How figures end that mean a latency of the whole way.
-pub(crate) const LATENCIES: [(&str, usize); 3] = [("p50", 500), ("p99", 990), ("p999", 999)];
+/// Percentiles, by name, in thousandths.
+const LATENCIES: [(&str, usize); 3] = [("p50", 500), ("p99", 990), ("p999", 999)];
 
 /// Rows of the table, where other code names them too.
 pub(crate) mod row {
@@ -52,6 +52,11 @@ pub(crate) mod row {
     pub(crate) fn first_byte(load: &str, part: &str) -> String {
         format!("first byte {part} us, {load}")
     }
+}
+
+/// Whether a figure is a latency of the whole way: what the load takes without a proxy is in it.
+pub(crate) fn is_latency(name: &str) -> bool {
+    LATENCIES.iter().any(|(part, _)| name.starts_with(&format!("{part} us")) || name.starts_with(&format!("first byte {part} us")))
 }
 
 /// What was used up during a load.

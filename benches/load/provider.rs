@@ -9,7 +9,7 @@ use std::time::Duration;
 use memchr::memmem;
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::time::MissedTickBehavior;
+use tokio::time::{Instant, MissedTickBehavior};
 
 use crate::wire::{Message, Reader};
 
@@ -103,10 +103,13 @@ async fn connection(mut socket: TcpStream, answers: &Answers, counts: &Counts) -
             counts.chunks.fetch_add(answers.streamed.len() as u64, Ordering::Relaxed);
             socket.write_all(&answers.burst).await?;
         } else {
-            let mut beat = tokio::time::interval(PACE);
+            // The first goes out at once: a timer would be late by up to a millisecond.
+            let mut beat = tokio::time::interval_at(Instant::now() + PACE, PACE);
             beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
-            for part in &answers.streamed {
-                beat.tick().await;
+            for (number, part) in answers.streamed.iter().enumerate() {
+                if number > 0 {
+                    beat.tick().await;
+                }
                 counts.chunks.fetch_add(1, Ordering::Relaxed);
                 socket.write_all(part).await?;
             }

@@ -26,6 +26,11 @@ pub(crate) struct Spread {
 // === impl Figures ===
 
 impl Figures {
+    /// Nothing yet; the columns in this order, and behind them whatever else comes.
+    pub(crate) fn new(columns: impl IntoIterator<Item = String>) -> Self {
+        Self { columns: columns.into_iter().collect(), ..Self::default() }
+    }
+
     /// Adds what one run gave.
     pub(crate) fn add(&mut self, column: &str, row: &str, value: f64) {
         let (row, column) = (place(&mut self.rows, row), place(&mut self.columns, column));
