@@ -178,7 +178,8 @@ fn soak(plan: &Plan, programs: &Programs, provider: &Provider, tokens: &Populati
     for kind in [Kind::Embedded, Kind::Redis] {
         if plan.kinds.contains(&kind) && (asked || kind == Kind::Embedded) {
             let subject = programs.start(kind, provider, tokens)?;
-            soaks.insert(kind.word().to_owned(), runtime.block_on(soak::run(&subject, provider, plan, time))?);
+            soaks.insert(kind.word().to_owned(), runtime.block_on(soak::run(&subject, plan, time))?);
+            subject.check(provider)?;
         }
     }
     println!("Written to {}.", report::write("soak", &Value::Object(soaks))?.display());

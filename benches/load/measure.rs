@@ -11,8 +11,8 @@ use crate::subject::Subject;
 
 /// Chats that stream have a body of this many bytes.
 const STREAM_BODY: usize = 500;
-/// A rate is sustained when the answers took no longer than this, beyond the time of the load.
-const LAG: f64 = 1.05;
+/// A rate is sustained when the last answer was there so soon after the last request was due.
+const LAG: Duration = Duration::from_millis(200);
 
 /// The figures of one run, by name.
 pub(crate) type Run = Vec<(String, f64)>;
@@ -186,7 +186,7 @@ impl Measuring<'_> {
     }
 
     fn lag(&self, load: &str, used: &Used) {
-        if used.outcome.time.as_secs_f64() > self.plan.fixed.as_secs_f64() * LAG {
+        if used.outcome.time > self.plan.fixed + LAG {
             eprintln!("    NOT SUSTAINED by {}: {load}; its latencies say only that", self.subject.kind.title());
         }
     }

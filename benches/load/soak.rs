@@ -7,7 +7,6 @@ use serde_json::{Value, json};
 
 use crate::generator::{self, Answer, Load};
 use crate::plan::Plan;
-use crate::provider::Provider;
 use crate::subject::Subject;
 
 /// How often the memory is looked at, at most and at least.
@@ -18,7 +17,7 @@ const SLACK: f64 = 1.05;
 const SLACK_MB: f64 = 2.0;
 
 /// Runs it. Chats answered whole at the plan's rate and streams in bursts at its rate, in turn.
-pub(crate) async fn run(subject: &Subject, provider: &Provider, plan: &Plan, time: Duration) -> anyhow::Result<Value> {
+pub(crate) async fn run(subject: &Subject, plan: &Plan, time: Duration) -> anyhow::Result<Value> {
     let process = subject.process().context("a soak needs a gateway")?;
     let (whole, burst) = (Load::chat(&subject.secret, Answer::Whole, 500), Load::chat(&subject.secret, Answer::Burst, 500));
     let apart = (time / LOOKS).clamp(APART[0], APART[1]);
@@ -34,7 +33,6 @@ pub(crate) async fn run(subject: &Subject, provider: &Provider, plan: &Plan, tim
         println!("{:>6} s {answers:>10} answers {memory:>7.1} MB", started.elapsed().as_secs());
         samples.push(memory);
     }
-    subject.check(provider)?;
     let quarter = (samples.len() / 4).max(1);
     let mean = |some: &[f64]| some.iter().sum::<f64>() / some.len().max(1) as f64;
     let first = mean(samples.get(..quarter).unwrap_or(&samples));

@@ -54,16 +54,16 @@ impl Population {
         let mut lines = Lines { output: BufWriter::new(File::create(population.file())?), digest: Sha256::new() };
         lines.write(&json!({"format": "spendgate-ledger", "version": 1, "exported_at": CREATED, "from": "sqlite"}))?;
         lines.write(&json!({"account": {"id": 0, "name": ACCOUNT, "main_key": hex(&SecretHash::of(MAIN_KEY).0), "held": 0, "sets": 0, "created": CREATED}}))?;
+        // By hand: there are two million lines of these.
         for number in 1..=tokens {
-            let secrets = json!([{"sha256": hex(&population.hash(number).0), "masked": "sg_live_bnch...mark"}]);
-            lines.write(&json!({"token": {
-                "id": number, "account": 0, "name": name(number), "kind": "api_token", "secrets": secrets,
-                "balance": BALANCE, "active": true, "held": 0, "sets": 1, "spent": 0, "created": CREATED,
-            }}))?;
+            let (name, sha256) = (name(number), hex(&population.hash(number).0));
+            lines.line(&format!(
+                r#"{{"token":{{"id":{number},"account":0,"name":"{name}","kind":"api_token","secrets":[{{"sha256":"{sha256}","masked":"sg_live_bnch...mark"}}],"balance":{BALANCE},"active":true,"held":0,"sets":1,"spent":0,"created":"{CREATED}"}}}}"#
+            ))?;
         }
         // The sum of the entry that granted the balance, as after the journal's time.
         for number in 1..=tokens {
-            lines.write(&json!({"checkpoint": {"account": 0, "token": number, "balance": BALANCE, "cost": 0}}))?;
+            lines.line(&format!(r#"{{"checkpoint":{{"account":0,"token":{number},"balance":{BALANCE},"cost":0}}}}"#))?;
         }
         let counts = json!({"accounts": 1, "tokens": tokens, "holds": 0, "tombstones": 0, "checkpoints": tokens, "usage": 0, "journal": 0});
         let sha256 = hex(&lines.digest.clone().finalize());
@@ -116,12 +116,19 @@ impl Population {
 
 impl Lines {
     fn write(&mut self, value: &Value) -> anyhow::Result<()> {
-        let line = format!("{value}\n");
-        self.digest.update(line.as_bytes());
-        Ok(self.output.write_all(line.as_bytes())?)
+        self.line(&value.to_string())
+    }
+
+    fn line(&mut self, line: &str) -> anyhow::Result<()> {
+        for bytes in [line.as_bytes(), b"\n"] {
+            self.digest.update(bytes);
+            self.output.write_all(bytes)?;
+        }
+        Ok(())
     }
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    let digit = |nibble: u8| char::from_digit(u32::from(nibble), 16).unwrap_or_default();
+    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
 }
