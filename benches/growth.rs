@@ -32,6 +32,7 @@ mod population;
 mod process;
 #[path = "support/redis_server.rs"]
 mod redis_server;
+#[allow(dead_code, reason = "shared by the benches; each uses some of it")]
 #[path = "support/report.rs"]
 mod report;
 
