@@ -85,8 +85,12 @@ fn repeat(name: &str, times: u64) {
 
 /// Instructions that a piece takes once.
 fn count(piece: &Piece) -> Option<u64> {
-    let (few, many) = (instructions(piece.name, FEW)?, instructions(piece.name, MANY)?);
-    Some(many.saturating_sub(few) / (MANY - FEW))
+    let (few, many) = std::thread::scope(|scope| {
+        let few = scope.spawn(|| instructions(piece.name, FEW));
+        let many = instructions(piece.name, MANY);
+        (few.join().unwrap(), many)
+    });
+    Some(many?.saturating_sub(few?) / (MANY - FEW))
 }
 
 /// Instructions of this program running a piece so many times.
