@@ -26,7 +26,7 @@ use all::Piece;
 const ROLE: &str = "--piece";
 /// How often: tables have grown and caches are filled after the first.
 const FEW: u64 = 20;
-const MANY: u64 = 120;
+const MANY: u64 = 520;
 /// Differences below this, in percent, are no news: hash tables are seeded anew each time.
 const NOISE: f64 = 1.0;
 
