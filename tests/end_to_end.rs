@@ -46,5 +46,6 @@ mod smuggling;
 mod stand_in;
 mod storm;
 mod streams;
+mod tiers;
 mod tls;
 mod token_api;

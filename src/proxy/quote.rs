@@ -1,29 +1,25 @@
 //! quote: the body is read and becomes an ask; the ask is priced. What cannot be priced goes no further.
 
-use std::sync::Arc;
-use std::time::Duration;
+mod read;
 
-use bytes::{Bytes, BytesMut};
+use std::sync::Arc;
+
+use bytes::Bytes;
 use http::HeaderMap;
-use http::header::{CONTENT_LENGTH, HeaderName};
-use http_body_util::BodyExt;
-use hyper::body::Incoming;
+use http::header::HeaderName;
 use jiff::Timestamp;
 
 use crate::apis::{self, Api, Ask, Billing, KeptId, Meter, Operation, Refusal, RequestView, Seal, UnseenOutput};
 use crate::config::{Configuration, HoldPolicy, Route, RoutePrice, UpstreamKey};
 use crate::ledger::{ChargeLabel, TokenFacts};
 use crate::money::Usd;
-use crate::prices::{self, Bound, Margin, ModelPrice, PriceError, Quote, QuoteLimits, Rates, Usage, Variant};
+use crate::prices::{self, Bound, Margin, ModelPrice, PriceError, Quote, QuoteLimits, Rates, Unit, Usage, Variant};
 use crate::sandbox::Faults;
 use crate::tokens::{SecretHash, TokenKind};
 
+use self::read::read;
 use super::identify::Identified;
 use super::{Refused, rolling};
-
-/// Between two pieces of a request's body, and for all of it.
-const BODY_PAUSE: Duration = Duration::from_secs(30);
-const BODY_TIMEOUT: Duration = Duration::from_secs(300);
 
 /// A report of so many times what the model can hold is not believed; limits in the price book may be a little out of date.
 const ABSURD_FACTOR: u64 = 4;
@@ -101,8 +97,8 @@ pub(super) enum Price {
 /// A price by tokens.
 pub(super) struct TokenPrice {
     source: RateSource,
-    /// The tier that was asked for.
-    asked_tier: Option<String>,
+    /// The tier that was asked for, or that the upstream's account gives to what asks for none.
+    assumed_tier: Option<String>,
     at: Timestamp,
     /// By how much the provider's bill may exceed the rates.
     pub(super) margin: Margin,
@@ -327,9 +323,10 @@ impl ClientRequest {
 
 impl TokenPrice {
     fn new(source: RateSource, ask: &Ask, operation: &dyn Operation, route: &Route) -> Result<Self, Refusal> {
-        let (at, asked_tier) = (Timestamp::now(), ask.service_tier.clone());
+        let at = Timestamp::now();
         let (quote, bound) = quote_of(&source, at, ask, operation, route)?;
-        Ok(Self { source, asked_tier, at, margin: route.margin, reports_cost: operation.reports_cost(), quote, bound })
+        let assumed_tier = tiers(ask, route).1.map(str::to_owned);
+        Ok(Self { source, assumed_tier, at, margin: route.margin, reports_cost: operation.reports_cost() || route.reports_cost, quote, bound })
     }
 
     /// The provider whose model is priced, where the price is the price book's.
@@ -340,6 +337,13 @@ impl TokenPrice {
     /// True where the price is the price book's, and not the route's own.
     pub(super) fn is_from_book(&self) -> bool {
         matches!(self.source, RateSource::Book(_))
+    }
+
+    /// The most that the request can consume.
+    pub(super) fn most_usage(&self) -> Usage {
+        let output = self.quote.max_output().unwrap_or(0).saturating_mul(self.bound.choices.max(1));
+        let output = if self.bound.has_output { output.saturating_add(self.bound.input.get(Unit::Output)) } else { 0 };
+        self.bound.input.with(Unit::Output, output).with(Unit::WebSearches, self.bound.max_searches)
     }
 
     /// Whether a report cannot be true: more than the model takes or gives, many times over.
@@ -358,13 +362,20 @@ impl TokenPrice {
         matches!(&self.source, RateSource::Book(model) if model.limits.output.is_some())
     }
 
+    /// Whether the provider says that it served at a price which was not held for: that of another tier than the request named or the route assumes.
+    pub(super) fn is_dearer_tier(&self, served_tier: Option<&str>) -> bool {
+        let (served, assumed) = (self.rates(served_tier), self.rates(None));
+        served.zip(assumed).is_some_and(|(served, assumed)| !std::ptr::eq(served, assumed))
+    }
+
     /// The rates of the tier that the provider says it served, or, where it does not say or its name is new, of the one asked for.
     pub(super) fn rates(&self, served_tier: Option<&str>) -> Option<&Rates> {
         match &self.source {
             RateSource::Route(rates) => Some(rates),
             RateSource::Book(model) => {
                 let of_tier = |tier| tier_variants(tier).into_iter().find_map(|variant| model.rates(self.at, &variant));
-                served_tier.and_then(of_tier).or_else(|| self.asked_tier.as_deref().map_or_else(|| model.rates(self.at, &Variant::Default), of_tier))
+                let assumed = || self.assumed_tier.as_deref().and_then(of_tier).or_else(|| model.rates(self.at, &Variant::Default));
+                served_tier.and_then(of_tier).or_else(assumed)
             }
         }
     }
@@ -386,6 +397,12 @@ impl TokenPrice {
     }
 }
 
+/// The tier that is asked for; and that, or the one that the upstream's account gives to what asks for none.
+fn tiers<'a>(ask: &'a Ask, route: &'a Route) -> (Option<&'a str>, Option<&'a str>) {
+    let asked = ask.service_tier.as_deref().filter(|tier| *tier != "auto" || route.default_tier.is_none());
+    (asked, asked.or(route.default_tier.as_deref()))
+}
+
 /// What an ask costs at most, at the rates of that time; and the bound that says so.
 fn quote_of(source: &RateSource, at: Timestamp, ask: &Ask, operation: &dyn Operation, route: &Route) -> Result<(Quote, Bound), Refusal> {
     let limits = QuoteLimits {
@@ -395,13 +412,17 @@ fn quote_of(source: &RateSource, at: Timestamp, ask: &Ask, operation: &dyn Opera
     };
     // No prompt is longer than what the model takes at all, nor than what it takes as input.
     let context = if let RateSource::Book(model) = source { model.limits.context.into_iter().chain(model.limits.input).min() } else { None };
-    let bound = ask.bound.with_window(context).map_err(|error| unpriceable(&ask.model, &error))?;
+    let mut bound = ask.bound.with_window(context).map_err(|error| unpriceable(&ask.model, &error))?;
+    if let Some(searches) = route.held_searches.filter(|_| operation.guesses_searches(ask)) {
+        bound.max_searches = searches;
+    }
+    let (asked_tier, assumed_tier) = tiers(ask, route);
     let quote = match source {
         RateSource::Route(rates) => prices::quote(&[rates], &prices::ModelLimits::default(), &bound, &limits),
         RateSource::Book(model) => {
             let served_as = |tier| tier_variants(tier).into_iter().flat_map(|variant| model.candidates(at, &variant));
             let mut candidates = model.candidates(at, &Variant::Default);
-            if let Some(tier) = ask.service_tier.as_deref() {
+            if let Some(tier) = asked_tier {
                 let asked: Vec<&Rates> = served_as(tier).collect();
                 if asked.is_empty() {
                     let message = format!("Model '{}' has no price for service tier '{tier}'.", ask.model);
@@ -410,7 +431,8 @@ fn quote_of(source: &RateSource, at: Timestamp, ask: &Ask, operation: &dyn Opera
                 // A provider may serve what it was asked to favour at its usual tier.
                 candidates.extend(asked);
             }
-            for tier in operation.unasked_tiers(ask) {
+            // What has no price at such a tier is not served at it.
+            for tier in operation.unasked_tiers(ask).iter().copied().chain(assumed_tier.filter(|_| asked_tier.is_none())) {
                 candidates.extend(served_as(tier));
             }
             if candidates.is_empty() {
@@ -442,37 +464,4 @@ fn unpriceable(model: &str, error: &PriceError) -> Refusal {
         PriceError::NoRates => Refusal::model_not_priced(model),
         PriceError::TooLarge => Refusal::invalid_request("The request can cost more than any budget can hold; lower its output limit."),
     }
-}
-
-async fn read(mut body: Incoming, headers: &HeaderMap, max_body: usize) -> Result<Bytes, Refusal> {
-    let too_large = || Refusal::request_too_large(max_body as u64);
-    let announced = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()).and_then(|length| length.parse::<usize>().ok());
-    if announced.is_some_and(|length| length > max_body) {
-        return Err(too_large());
-    }
-    let whole = async {
-        let mut first: Option<Bytes> = None;
-        let mut gathered = BytesMut::new();
-        while let Some(frame) =
-            tokio::time::timeout(BODY_PAUSE, body.frame()).await.map_err(|_| Refusal::invalid_request("The body did not arrive in time."))?
-        {
-            let frame = frame.map_err(|_| Refusal::invalid_request("The body broke off or is not framed as announced."))?;
-            let Ok(data) = frame.into_data() else { continue };
-            if gathered.len() + first.as_ref().map_or(0, Bytes::len) + data.len() > max_body {
-                return Err(too_large());
-            }
-            // A body that came in one piece is not copied.
-            match first.take() {
-                None if gathered.is_empty() => first = Some(data),
-                None => gathered.extend_from_slice(&data),
-                Some(head) => {
-                    gathered.reserve(announced.unwrap_or(0).max(head.len() + data.len()));
-                    gathered.extend_from_slice(&head);
-                    gathered.extend_from_slice(&data);
-                }
-            }
-        }
-        Ok(first.unwrap_or_else(|| gathered.freeze()))
-    };
-    tokio::time::timeout(BODY_TIMEOUT, whole).await.map_err(|_| Refusal::invalid_request("The body did not arrive in time."))?
 }

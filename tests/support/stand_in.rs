@@ -107,7 +107,7 @@ fn prices(model: &str, tier: &str) -> (i64, i64, i64) {
         "text-embedding-3-small" => (20, 20, 0),
         "gpt-3.5-turbo-instruct" => (1500, 1500, 2000),
         "claude-haiku-4-5" => (1000, 100, 5000),
-        "command-a-03-2025" => (2500, 2500, 10_000),
+        "command-a-03-2025" | "command-a" => (2500, 2500, 10_000),
         "embed-v4.0" => (120, 120, 0),
         "mistral-small-2603" => (150, 15, 600),
         "codestral-2508" => (300, 30, 900),

@@ -170,6 +170,7 @@ impl Scan<'_> {
                     scanner.skip()?;
                 }
             }
+            Field::UsageAccounting => usage_accounting(scanner)?,
             Field::WebSearch => {
                 self.web_search = true;
                 scanner.skip()?;
@@ -292,6 +293,21 @@ fn unknown(dialect: &Dialect, shape: Shape, key: &str) -> AskError {
         Some(right) => AskError { param: Some(key.clone()), message: format!("'{key}' must be written '{right}'"), kind: AskErrorKind::Invalid },
         None => AskError::unsupported(key.clone(), format!("'{key}' is not known to this gateway, so what it costs cannot be bounded; leave it out")),
     }
+}
+
+/// `{"include": true}` (OpenRouter's documentation, "Usage Accounting"), and nothing else.
+fn usage_accounting(scanner: &mut Scanner<'_>) -> Result<(), AskError> {
+    if scanner.kind()? != Kind::Object {
+        return Err(AskError::invalid("usage", "'usage' must be an object: {\"include\": true}"));
+    }
+    scanner.object(|scanner, member| match member.key.decode().as_deref() {
+        Some("include") => boolean(scanner, "usage.include").map(|_| ()),
+        other => {
+            let name = format!("usage.{}", short(other.unwrap_or_default()));
+            let message = format!("'{name}' is not known to this gateway, so what it costs cannot be bounded; leave it out");
+            Err(AskError::unsupported(name, message))
+        }
+    })
 }
 
 fn service_tier(dialect: &Dialect, scanner: &mut Scanner<'_>) -> Result<String, AskError> {
