@@ -77,8 +77,8 @@ pub struct Route {
 pub enum RoutePath {
     /// One exact path.
     Exact(String),
-    /// All paths that begin with this: `/v1/`, or `/v1/messages` where only those operations are taken. What stands below it is what follows its
-    /// last slash.
+    /// All paths that begin with what stands before the star: `/v1/*`, or `/v1/messages*` where only those operations are taken. What stands below it
+    /// is what follows its last slash.
     Mount(String),
 }
 
@@ -302,7 +302,10 @@ impl RoutePath {
     pub fn below<'a>(&self, path: &'a str) -> Option<&'a str> {
         match self {
             Self::Exact(exact) => (exact == path).then_some(""),
-            Self::Mount(prefix) => path.starts_with(prefix.as_str()).then(|| path.get(prefix.rfind('/')? + 1..)).flatten(),
+            Self::Mount(pattern) => {
+                let prefix = pattern.trim_end_matches('*');
+                path.starts_with(prefix).then(|| path.get(prefix.rfind('/')? + 1..)).flatten()
+            }
         }
     }
 
@@ -318,10 +321,9 @@ impl RoutePath {
 
     /// As written in the file; the metric label `route`.
     #[must_use]
-    pub fn pattern(&self) -> String {
+    pub fn pattern(&self) -> &str {
         match self {
-            Self::Exact(exact) => exact.clone(),
-            Self::Mount(prefix) => format!("{prefix}*"),
+            Self::Exact(pattern) | Self::Mount(pattern) => pattern,
         }
     }
 }

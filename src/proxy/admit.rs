@@ -21,7 +21,7 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(100);
 
 /// A request that may go upstream.
 pub(super) struct Granted {
-    pub(super) quoted: Quoted,
+    pub(super) quoted: Box<Quoted>,
     pub(super) grant: Grant,
 }
 
@@ -34,7 +34,7 @@ pub(super) struct Admitting<'a> {
 }
 
 /// Asks the ledger.
-pub(super) async fn admit(mut quoted: Quoted, hold: HoldId, admitting: Admitting<'_>) -> Result<Granted, Box<Refused>> {
+pub(super) async fn admit(mut quoted: Box<Quoted>, hold: HoldId, admitting: Admitting<'_>) -> Result<Granted, Box<Refused>> {
     let Admitting { ledger, counting, metrics, lease } = admitting;
     let api = quoted.api;
     let provider_is_off = matches!(quoted.kind, super::quote::Kind::Provider).then(|| quoted.route.upstream.off()).flatten();

@@ -28,7 +28,7 @@ pub(super) async fn forward(granted: Granted, clients: &UpstreamClients, experie
     match quoted.kind {
         Kind::Provider => to_provider(quoted, grant, clients, experience, record).await,
         Kind::Sandbox { faults, models } => {
-            let (operation, request, api) = (quoted.operation, quoted.request, quoted.api);
+            let Quoted { operation, request, api, .. } = *quoted;
             // A schema can be a good deal of work, which must not stop the streams of others.
             let simulating =
                 tokio::task::spawn_blocking(move || apis::simulate(api, operation, &request.view(), &faults, &mut models.iter().map(String::as_str)));
@@ -52,7 +52,13 @@ async fn from_sandbox(simulated: Simulated, mut record: Record) -> Response<Resp
     response.map(|body| body.recorded(record))
 }
 
-async fn to_provider(quoted: Quoted, mut grant: Grant, clients: &UpstreamClients, experience: &Arc<Experience>, mut record: Record) -> Response<ResponseBody> {
+async fn to_provider(
+    quoted: Box<Quoted>,
+    mut grant: Grant,
+    clients: &UpstreamClients,
+    experience: &Arc<Experience>,
+    mut record: Record,
+) -> Response<ResponseBody> {
     let limit = output_limit(&quoted, &grant);
     let clamped = limit.filter(|limit| limit.clamped).map(|limit| limit.tokens);
     if let Some(tokens) = clamped {
@@ -69,7 +75,7 @@ async fn to_provider(quoted: Quoted, mut grant: Grant, clients: &UpstreamClients
             return respond::refused(*Refused::new(quoted.api, Refusal::upstream_error("The upstream is misconfigured; the gateway's log says how.")), record);
         }
     };
-    let Quoted { api, operation, route, ask, seal, price, label, price_version, snapshot, routes, .. } = quoted;
+    let Quoted { api, operation, route, ask, seal, price, label, price_version, snapshot, routes, .. } = *quoted;
     let model_list = operation.model_list();
     record.sent();
     grant.sent();

@@ -24,13 +24,13 @@ use super::{Refused, rolling};
 /// A report of so many times what the model can hold is not believed; limits in the price book may be a little out of date.
 const ABSURD_FACTOR: u64 = 4;
 
-/// A request whose cost is bounded.
+/// A request whose cost is bounded. What is large in it is kept in boxes: it moves from stage to stage.
 pub(super) struct Quoted {
     pub(super) api: &'static dyn Api,
     pub(super) operation: &'static dyn Operation,
     pub(super) route: Arc<Route>,
     pub(super) request: ClientRequest,
-    pub(super) ask: Ask,
+    pub(super) ask: Box<Ask>,
     pub(super) price: Price,
     /// The most that is held for it: what it can cost as asked, or the first step of a rolling hold.
     pub(super) want: Usd,
@@ -53,7 +53,7 @@ pub(super) struct Quoted {
 /// What the answer is metered by.
 pub(super) struct Asked {
     pub(super) operation: &'static dyn Operation,
-    pub(super) ask: Ask,
+    pub(super) ask: Box<Ask>,
     /// As [`Quoted::seal`].
     pub(super) seal: Option<Seal>,
 }
@@ -78,7 +78,6 @@ pub(super) enum Kind {
 }
 
 /// How the request is priced, fixed when it came.
-#[allow(clippy::large_enum_variant, reason = "there is one a request")]
 pub(super) enum Price {
     /// Nobody bills it: a list of models.
     Unbilled,
@@ -91,7 +90,7 @@ pub(super) enum Price {
     /// What the provider reports in a header; this is held.
     ReportedHeader { name: HeaderName, hold: Usd },
     /// By tokens, at the model's rates.
-    Tokens(TokenPrice),
+    Tokens(Box<TokenPrice>),
 }
 
 /// A price by tokens.
@@ -114,13 +113,13 @@ enum RateSource {
 }
 
 /// Reads the body, parses the ask, picks the route by its model and prices it.
-pub(super) async fn quote(identified: Identified, max_body: usize) -> Result<Quoted, Box<Refused>> {
+pub(super) async fn quote(identified: Identified, max_body: usize) -> Result<Box<Quoted>, Box<Refused>> {
     let Identified { routed, facts, secret } = identified;
     let api = routed.api;
     let refuse = |refusal| Refused::new(api, refusal);
     let body = read(routed.body, &routed.headers, max_body).await.map_err(refuse)?;
     let request = ClientRequest { method: routed.method, path: routed.path, below: routed.below, query: routed.query, headers: routed.headers, body };
-    let mut ask = routed.operation.ask(&request.view()).map_err(|error| refuse(Refusal::from(error)))?;
+    let mut ask = Box::new(routed.operation.ask(&request.view()).map_err(|error| refuse(Refusal::from(error)))?);
     let kept = if facts.kind == TokenKind::Api { routed.operation.kept_ids(&request.view()) } else { Vec::new() };
 
     let by_model = match routed.operation.billing() {
@@ -140,7 +139,7 @@ pub(super) async fn quote(identified: Identified, max_body: usize) -> Result<Quo
     }
     let model = route.model_of(&ask.model).to_owned();
     if model != ask.model {
-        ask = routed.operation.ask_as(&request.view(), &model).map_err(|error| refuse(Refusal::from(error)))?;
+        *ask = routed.operation.ask_as(&request.view(), &model).map_err(|error| refuse(Refusal::from(error)))?;
     }
     let book = &routed.snapshot.prices;
     let provider = &route.upstream.provider;
@@ -176,11 +175,11 @@ pub(super) async fn quote(identified: Identified, max_body: usize) -> Result<Quo
         (_, _, Some(RoutePrice::ReportedJson { pointer, hold })) => Ok((Price::ReportedJson { pointer: pointer.clone(), hold: *hold }, ask.model.clone())),
         (_, _, Some(RoutePrice::ReportedHeader { name, hold })) => Ok((Price::ReportedHeader { name: name.clone(), hold: *hold }, ask.model.clone())),
         (_, _, Some(RoutePrice::Units(rates))) => {
-            TokenPrice::new(RateSource::Route(rates.clone()), &ask, routed.operation, &route).map(|price| (Price::Tokens(price), ask.model.clone()))
+            TokenPrice::new(RateSource::Route(rates.clone()), &ask, routed.operation, &route).map(|price| (Price::Tokens(Box::new(price)), ask.model.clone()))
         }
-        (_, _, None) => apis::price(route.api, book, provider, &ask.model)
-            .ok_or_else(|| Refusal::model_not_priced(&ask.model))
-            .and_then(|priced| TokenPrice::new(RateSource::Book(priced.price), &ask, routed.operation, &route).map(|price| (Price::Tokens(price), priced.id))),
+        (_, _, None) => apis::price(route.api, book, provider, &ask.model).ok_or_else(|| Refusal::model_not_priced(&ask.model)).and_then(|priced| {
+            TokenPrice::new(RateSource::Book(priced.price), &ask, routed.operation, &route).map(|price| (Price::Tokens(Box::new(price)), priced.id))
+        }),
     };
     let (price, model) = priced.map_err(refuse)?;
     let Amounts { want, least, rolling } = Amounts::of(&price, &ask, &route);
@@ -188,7 +187,7 @@ pub(super) async fn quote(identified: Identified, max_body: usize) -> Result<Quo
         Billing::PerRequest => route.feature.clone(),
         Billing::Tokens | Billing::Free => routed.operation.feature().to_owned(),
     });
-    Ok(Quoted {
+    Ok(Box::new(Quoted {
         api,
         operation: routed.operation,
         label: ChargeLabel { provider: provider.clone(), model, feature },
@@ -206,7 +205,7 @@ pub(super) async fn quote(identified: Identified, max_body: usize) -> Result<Quo
         kind,
         snapshot: routed.snapshot,
         routes: routed.routes,
-    })
+    }))
 }
 
 /// What is held.
@@ -282,7 +281,7 @@ impl Quoted {
             Ok((quote, bound)) if quote.want <= tokens.quote.want && quote.least <= tokens.quote.least => (tokens.quote, tokens.bound) = (quote, bound),
             _ => return,
         }
-        self.ask = ask;
+        *self.ask = ask;
         Amounts { want: self.want, least: self.least, rolling: self.rolling } = Amounts::of(&self.price, &self.ask, &self.route);
     }
 }

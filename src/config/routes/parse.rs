@@ -361,7 +361,7 @@ fn route_path(path: &str) -> Result<RoutePath, String> {
     if odd || (mount && !whole_steps) {
         return Err(format!("{path:?} is not a path; write one exact path (\"/ocr\") or a mount (\"/v1/*\", \"/v1/messages*\")"));
     }
-    Ok(if mount { RoutePath::Mount(fixed.to_owned()) } else { RoutePath::Exact(fixed.to_owned()) })
+    Ok(if mount { RoutePath::Mount(path.to_owned()) } else { RoutePath::Exact(fixed.to_owned()) })
 }
 
 /// A price of USD in a string; a float would not be exact.

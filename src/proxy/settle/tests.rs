@@ -22,7 +22,7 @@ fn price_of(api: &str, margin: &str) -> Price {
     );
     let routes = Routes::parse(&text, "routes.toml", &Environment::of([])).unwrap();
     let body = Bytes::from_static(br#"{"model":"m","max_tokens":1000,"messages":[{"role":"user","content":"hello"}]}"#);
-    Price::Tokens(TokenPrice::of_route(&routes.all()[0], &body))
+    Price::Tokens(Box::new(TokenPrice::of_route(&routes.all()[0], &body)))
 }
 
 fn usd(nanos: i64) -> Usd {
@@ -130,7 +130,7 @@ fn what_is_counted_in_several_ways_costs_what_has_a_price() {
                 price = { images = \"0.04\" }\n";
     let routes = Routes::parse(text, "routes.toml", &Environment::of([])).unwrap();
     let body = Bytes::from_static(br#"{"model":"m","n":2,"prompt":"hello"}"#);
-    let price = Price::Tokens(TokenPrice::of_route_at(&routes.all()[0], "/v1/images/generations", &body));
+    let price = Price::Tokens(Box::new(TokenPrice::of_route_at(&routes.all()[0], "/v1/images/generations", &body)));
     let tokens = Usage::default().with(Unit::OutputImage, 272);
     let told = |usage: Usage| Measured { usage: Some(usage), complete: true, ..Measured::default() };
     let both = due(&price, Ending::Complete, &told(tokens.with(Unit::Images, 1)), held(80_000_000));
