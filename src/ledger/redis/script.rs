@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 
 use redis::{Cmd, ErrorKind, RedisError, ServerErrorKind, Value};
 
+use super::connections::Place;
 use super::keys::{self, hex};
 
 /// An operation. The name of its file, in snake case.
@@ -63,7 +64,7 @@ enum Keyed {
 /// Calls scripts on whatever servers there are. A call that meets `NOSCRIPT` is repeated with the script's text: nothing had run.
 pub(crate) trait Run {
     /// Runs a script on the keys of an account.
-    fn run(&self, account: &str, script: &'static Script, arguments: Vec<Vec<u8>>) -> impl Future<Output = Result<Value, CallError>> + Send;
+    fn run(&self, account: &str, script: &'static Script, arguments: &[Vec<u8>]) -> impl Future<Output = Result<Value, CallError>> + Send;
 }
 
 /// Why a call brought no answer. What matters is whether it may have been executed.
@@ -219,6 +220,14 @@ impl Script {
         }
     }
 
+    /// Where they are.
+    pub(super) fn place<'a>(&self, account: &'a str) -> Place<'a> {
+        match self.keyed {
+            Keyed::Accounts => Place::Key(keys::ACCOUNTS),
+            Keyed::Account => Place::Account(account),
+        }
+    }
+
     /// Whether its first argument names the server that it is meant for.
     pub(crate) fn is_vouched(&self) -> bool {
         self.vouched
@@ -241,7 +250,9 @@ impl Script {
 
     fn call(&self, command: &str, script: &str, account: &str, arguments: &[Vec<u8>]) -> Cmd {
         let keys = self.keys(account);
-        let mut call = redis::cmd(command);
+        let bytes = keys.iter().map(String::len).chain(arguments.iter().map(Vec::len)).sum::<usize>();
+        let mut call = Cmd::with_capacity(3 + keys.len() + arguments.len(), command.len() + script.len() + bytes + 2);
+        call.arg(command);
         call.arg(script).arg(keys.len()).arg(keys).arg(arguments);
         call
     }
