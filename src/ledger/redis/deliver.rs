@@ -15,11 +15,13 @@
 //! |---|---|
 //! | `entry.rs` | one ending on its way: its record, slot and waiting client; written when it is dropped, whatever the reason |
 //! | `attempt.rs` | one call of the store, with a time limit, panics caught |
+//! | `patience.rs` | one timer for all clients that wait |
 //! | `backlog.rs` | what has to be tried again, and when: pure, time is passed in |
 
 mod attempt;
 mod backlog;
 mod entry;
+mod patience;
 
 use std::future::Future;
 use std::pin::{Pin, pin};
@@ -33,6 +35,7 @@ use tokio::time::Instant;
 use self::attempt::{attempt, within};
 use self::backlog::{Backlog, Next};
 use self::entry::Entry;
+use self::patience::Patience;
 use crate::ledger::outbox::{Outbox, Record, Recovered, Slot};
 use crate::ledger::types::{LedgerError, Settled};
 
@@ -80,6 +83,7 @@ struct Inner<D> {
     store: D,
     outbox: Outbox,
     options: DeliverOptions,
+    patience: Patience,
     backlog: Mutex<Backlog<Entry>>,
     /// Something may be taken from the backlog that could not be before.
     changed: Notify,
@@ -115,8 +119,9 @@ impl<D: Deliver> Deliverer<D> {
             backlog.put_left(Entry::new(Arc::new(record), slot, None, Arc::clone(&pending)), written_at, hold, now);
         }
         let (changed, closing) = (Notify::new(), watch::Sender::new(false));
-        let inner = Arc::new(Inner { store, outbox, options, backlog: Mutex::new(backlog), changed, pending, closing });
-        let worker = tokio::spawn(Arc::clone(&inner).work_off());
+        let inner =
+            Arc::new(Inner { store, outbox, patience: Patience::new(options.patience), options, backlog: Mutex::new(backlog), changed, pending, closing });
+        let worker = tokio::spawn(Arc::clone(&inner).work());
         Self { inner, worker: Mutex::new(Some(worker)) }
     }
 
@@ -186,7 +191,7 @@ impl<D: Deliver> Inner<D> {
             biased;
             () = self.closing() => Some(Err(DeliverError::Later("the deliverer closes".to_owned()))),
             outcome = &mut attempt => Some(outcome),
-            () = tokio::time::sleep(self.options.patience) => None,
+            () = self.patience.over() => None,
         };
         let outcome = match early {
             Some(outcome @ (Ok(_) | Err(DeliverError::Never(_)))) => outcome,
@@ -243,6 +248,14 @@ impl<D: Deliver> Inner<D> {
             Err(error) => tracing::error!(hold = %entry.record().hold(), %error, "an ending could not be written to the outbox"),
         }
         outcome
+    }
+
+    /// Does what has to be done beside first tries, until the deliverer closes.
+    async fn work(self: Arc<Self>) {
+        tokio::select! {
+            () = Arc::clone(&self).work_off() => {}
+            () = self.patience.keep_time() => {}
+        }
     }
 
     /// Tries again what has to be, until the deliverer closes.
