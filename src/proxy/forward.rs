@@ -99,11 +99,12 @@ async fn to_provider(quoted: Quoted, mut grant: Grant, clients: &UpstreamClients
     }
 }
 
+/// The output limit that the provider is told.
 #[derive(Clone, Copy)]
-struct OutputLimit {
+pub(super) struct OutputLimit {
     tokens: u64,
     /// Lower than what was asked for.
-    clamped: bool,
+    pub(super) clamped: bool,
 }
 
 /// The hold of a stream that rolls, where all of its first step was granted.
@@ -123,7 +124,7 @@ async fn rolling(quoted: &Quoted, grant: &mut Grant, limit: Option<OutputLimit>,
 }
 
 /// The output limit that goes upstream, where the client's own does not do.
-fn output_limit(quoted: &Quoted, grant: &Grant) -> Option<OutputLimit> {
+pub(super) fn output_limit(quoted: &Quoted, grant: &Grant) -> Option<OutputLimit> {
     let Price::Tokens(price) = &quoted.price else { return None };
     let admitted = grant.admitted();
     if !admitted.budgeted {

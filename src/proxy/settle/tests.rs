@@ -90,6 +90,26 @@ fn reports_beyond_belief_and_waiting_in_vain_cost_the_hold() {
 }
 
 #[test]
+fn a_hold_is_booked_at_what_is_known_of_it_and_without_a_budget_at_the_best_guess() {
+    let none = Measured::default();
+    let open = Admitted { amount: Usd::ZERO, budgeted: false, free_after: None };
+    let booked = |charge: Charge, price: &Price, measured: &Measured, admitted| {
+        charge.booked(price, measured, admitted).map(|booked| (booked.cost.nanos(), booked.certainty, booked.usage.get(Unit::Output)))
+    };
+    assert_eq!(booked(Charge::Hold, &price(), &none, held(7)), Some((7, Certainty::Uncertain, 0)));
+    assert_eq!(booked(Charge::Void, &price(), &none, held(7)), None);
+    // Nothing is held: the most that it can have been, or what passed.
+    let Price::Tokens(tokens) = price() else { panic!() };
+    assert_eq!(booked(Charge::Hold, &price(), &none, open), Some((tokens.quote.want.nanos(), Certainty::Uncertain, 1_000)));
+    let passed = Measured { served_output: 100, absurd: true, ..Measured::default() };
+    let (cost, certainty, output) = booked(Charge::Hold, &price(), &passed, open).unwrap();
+    assert!(cost > 200_000 && cost < tokens.quote.want.nanos() && certainty == Certainty::Uncertain && output == 100, "{cost}");
+    let told = Price::ReportedJson { pointer: "/cost".to_owned(), hold: usd(10) };
+    assert_eq!(booked(Charge::Hold, &told, &none, open), Some((10, Certainty::Uncertain, 0)));
+    assert_eq!(booked(due(&price(), Ending::Complete, &reported(10, 20), open), &price(), &none, open), Some((50_000, Certainty::Exact, 20)));
+}
+
+#[test]
 fn other_prices_go_by_the_answer() {
     let none = Measured::default();
     let once = Price::PerRequest(usd(10));
