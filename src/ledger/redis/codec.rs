@@ -1,5 +1,6 @@
 //! How values are spelt in the arguments of scripts, and how their replies are read.
 
+use std::fmt::Write as _;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -59,8 +60,12 @@ pub(crate) fn label(text: &str) -> Option<ChargeLabel> {
 
 /// The units of a usage: `input=12 output=3`.
 pub(crate) fn usage_text(usage: &Usage) -> String {
-    let words: Vec<String> = usage.iter().map(|(unit, count)| format!("{}={count}", unit.name())).collect();
-    words.join(" ")
+    let mut text = String::new();
+    for (unit, count) in usage.iter() {
+        // Writing to a String cannot fail.
+        let _ = write!(text, "{}{}={count}", if text.is_empty() { "" } else { " " }, unit.name());
+    }
+    text
 }
 
 /// The usage that `text` spells; units that are not known here count for nothing.
@@ -85,7 +90,8 @@ pub(crate) fn certainty_name(certainty: Certainty) -> &'static str {
 
 /// A text as a JSON string.
 pub(super) fn json(text: &str) -> String {
-    serde_json::Value::from(text).to_string()
+    // Writing a text to memory cannot fail.
+    serde_json::to_string(text).unwrap_or_default()
 }
 
 /// A reply that no script of ours gives.

@@ -11,7 +11,6 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::address::{Host, RedisAddress};
-use super::keys;
 use super::link::{Failed, Info, Link};
 use super::script::{CallError, Run, Script};
 use super::server::Server;
@@ -44,7 +43,7 @@ struct Inner {
 
 /// One thing to ask, in both of its forms.
 struct Call<'a> {
-    key: &'a [u8],
+    place: Place<'a>,
     first: Cmd,
     /// What to send where the server does not know the script. Long, and so made only then.
     in_full: Option<&'a (dyn Fn() -> Cmd + Sync)>,
@@ -52,6 +51,15 @@ struct Call<'a> {
     only_for: Option<&'a [u8]>,
     /// Whether replicas are waited for.
     writes: bool,
+}
+
+/// Where a thing is kept.
+#[derive(Clone, Copy)]
+pub(super) enum Place<'a> {
+    /// Where all the keys of this account are.
+    Account(&'a str),
+    /// Where this key is.
+    Key(&'a str),
 }
 
 /// What a primary is like.
@@ -114,15 +122,15 @@ impl Connections {
     }
 
     /// Which server keeps an account now, and in which of its lives.
-    pub(crate) fn identity(&self, account: &str) -> Result<String, CallError> {
-        self.link(account).map(|link| link.identity.clone())
+    pub(crate) fn identity(&self, account: &str) -> Result<Arc<str>, CallError> {
+        self.link(account).map(|link| Arc::clone(&link.identity))
     }
 
     /// Whether the server of an account has become another one since it was connected to; then it is connected to anew.
     pub(crate) async fn identify_again(&self, account: &str) -> Result<(), CallError> {
         let server = self.server(account)?;
         let link = server.link()?;
-        if link.identify(self.0.options.timeout).await? != link.identity {
+        if link.identify(self.0.options.timeout).await? != *link.identity {
             server.broke(&link);
         }
         Ok(())
@@ -130,7 +138,7 @@ impl Connections {
 
     /// One command on a key of its own.
     pub(crate) async fn command(&self, key: &str, command: Cmd) -> Result<Value, CallError> {
-        self.call(Call { key: key.as_bytes(), first: command, in_full: None, only_for: None, writes: false }).await
+        self.call(Call { place: Place::Key(key), first: command, in_full: None, only_for: None, writes: false }).await
     }
 
     /// Several commands on keys of one account as one step.
@@ -185,7 +193,7 @@ impl Connections {
     }
 
     fn server(&self, account: &str) -> Result<Arc<Server>, CallError> {
-        self.0.servers.of(keys::of_account_part(account, "account").as_bytes())
+        self.0.servers.of(Place::Account(account))
     }
 
     fn link(&self, account: &str) -> Result<Arc<Link>, CallError> {
@@ -200,7 +208,7 @@ impl Connections {
         for _ in 0..=REDIRECTS {
             let server = match asking.as_ref() {
                 Some(host) => self.0.servers.at(host),
-                None => self.0.servers.of(call.key)?,
+                None => self.0.servers.of(call.place)?,
             };
             let link = match server.link() {
                 Ok(link) => link,
@@ -224,9 +232,9 @@ impl Connections {
                 Next::Ask(host) => asking = Some(host),
                 Next::Moved(host) => {
                     asking = None;
-                    self.0.servers.moved(call.key, host);
+                    self.0.servers.moved(call.place, host);
                     // It may have to be connected to first.
-                    self.wait_for_link(call.key, deadline).await;
+                    self.wait_for_link(call.place, deadline).await;
                 }
                 Next::Again => {
                     asking = None;
@@ -240,8 +248,8 @@ impl Connections {
         Err(CallError::Refused("the servers keep naming each other".to_owned()))
     }
 
-    async fn wait_for_link(&self, key: &[u8], deadline: Instant) {
-        while Instant::now() + MOVING < deadline && self.0.servers.of(key).and_then(|server| server.link()).is_err() {
+    async fn wait_for_link(&self, place: Place<'_>, deadline: Instant) {
+        while Instant::now() + MOVING < deadline && self.0.servers.of(place).and_then(|server| server.link()).is_err() {
             tokio::time::sleep(MOVING).await;
         }
     }
@@ -323,13 +331,11 @@ fn next(failed: &Failed, knows_no_script: bool) -> Next {
 }
 
 impl Run for Connections {
-    async fn run(&self, account: &str, script: &'static Script, arguments: Vec<Vec<u8>>) -> Result<Value, CallError> {
-        let keys = script.keys(account);
-        let key = keys.first().map_or(&[] as &[u8], |key| key.as_bytes());
+    async fn run(&self, account: &str, script: &'static Script, arguments: &[Vec<u8>]) -> Result<Value, CallError> {
         self.call(Call {
-            key,
-            first: script.by_digest(account, &arguments),
-            in_full: Some(&|| script.in_full(account, &arguments)),
+            place: script.place(account),
+            first: script.by_digest(account, arguments),
+            in_full: Some(&|| script.in_full(account, arguments)),
             only_for: if script.is_vouched() { arguments.first().map(Vec::as_slice) } else { None },
             writes: script.writes(),
         })

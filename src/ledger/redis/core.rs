@@ -46,7 +46,7 @@ pub(super) struct Core {
     memory: Mutex<Recent>,
     running: Mutex<HashMap<HoldId, Running>>,
     /// The accounts that this gateway serves, each with the server that it last made sure of.
-    accounts: Mutex<BTreeMap<String, Option<String>>>,
+    accounts: Mutex<BTreeMap<String, Option<Arc<str>>>>,
     /// Counts up whenever this gateway has made sure of a server.
     vouches: watch::Sender<u64>,
 }
@@ -178,12 +178,12 @@ impl Core {
     }
 
     /// The server that has all that this gateway remembers.
-    pub(super) fn vouched_for(&self, account: &str) -> Option<String> {
+    pub(super) fn vouched_for(&self, account: &str) -> Option<Arc<str>> {
         locked(&self.accounts).get(account).cloned().flatten()
     }
 
     /// This server has all that this gateway remembers.
-    pub(super) fn vouch(&self, account: &str, identity: String) {
+    pub(super) fn vouch(&self, account: &str, identity: Arc<str>) {
         locked(&self.accounts).insert(account.to_owned(), Some(identity));
         self.vouches.send_modify(|count| *count += 1);
     }

@@ -15,11 +15,13 @@
 //! |---|---|
 //! | `entry.rs` | one ending on its way: its record, slot and waiting client; written when it is dropped, whatever the reason |
 //! | `attempt.rs` | one call of the store, with a time limit, panics caught |
+//! | `patience.rs` | one timer for all clients that wait |
 //! | `backlog.rs` | what has to be tried again, and when: pure, time is passed in |
 
 mod attempt;
 mod backlog;
 mod entry;
+mod patience;
 
 use std::future::Future;
 use std::pin::{Pin, pin};
@@ -30,9 +32,10 @@ use tokio::sync::{Notify, oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
-use self::attempt::attempt;
+use self::attempt::{attempt, within};
 use self::backlog::{Backlog, Next};
 use self::entry::Entry;
+use self::patience::Patience;
 use crate::ledger::outbox::{Outbox, Record, Recovered, Slot};
 use crate::ledger::types::{LedgerError, Settled};
 
@@ -80,6 +83,7 @@ struct Inner<D> {
     store: D,
     outbox: Outbox,
     options: DeliverOptions,
+    patience: Patience,
     backlog: Mutex<Backlog<Entry>>,
     /// Something may be taken from the backlog that could not be before.
     changed: Notify,
@@ -112,21 +116,29 @@ impl<D: Deliver> Deliverer<D> {
         let mut backlog = Backlog::new(options.at_once, options.first_pause, options.longest_pause);
         for Recovered { record, slot } in recovered {
             let (written_at, hold) = (record.written_at, record.hold());
-            backlog.put_left(Entry::new(record, slot, None, Arc::clone(&pending)), written_at, hold, now);
+            backlog.put_left(Entry::new(Arc::new(record), slot, None, Arc::clone(&pending)), written_at, hold, now);
         }
         let (changed, closing) = (Notify::new(), watch::Sender::new(false));
-        let inner = Arc::new(Inner { store, outbox, options, backlog: Mutex::new(backlog), changed, pending, closing });
-        let worker = tokio::spawn(Arc::clone(&inner).work_off());
+        let inner =
+            Arc::new(Inner { store, outbox, patience: Patience::new(options.patience), options, backlog: Mutex::new(backlog), changed, pending, closing });
+        let worker = tokio::spawn(Arc::clone(&inner).work());
         Self { inner, worker: Mutex::new(Some(worker)) }
     }
 
-    /// Takes over an ending, with the slot that was reserved for it. It is tried at once; `reply` gets its answer when it is durable: what the store said, or
-    /// what is known without it when the store was not quick and the ending was written here. To be called on the deliverer's runtime; does not wait.
+    /// Takes over an ending, with the slot that was reserved for it. It is tried when what this returns is run, on the deliverer's runtime and to its end;
+    /// `reply` gets its answer when it is durable: what the store said, or what is known without it when the store was not quick and the ending was written
+    /// here.
     ///
     /// The answer is an error when the store can never take it, or when both the store and the disk failed until the end of the process.
-    pub(crate) fn hand_over(&self, record: Record, slot: Slot, reply: Option<Reply>) {
+    pub(crate) fn take_over(&self, record: Arc<Record>, slot: Slot, reply: Option<Reply>) -> impl Future<Output = ()> + Send + use<D> {
         let entry = Entry::new(record, slot, reply, Arc::clone(&self.inner.pending));
-        tokio::spawn(Arc::clone(&self.inner).first_try(entry));
+        Arc::clone(&self.inner).first_try(entry)
+    }
+
+    /// The same, begun at once.
+    #[cfg(test)]
+    pub(crate) fn hand_over(&self, record: Record, slot: Slot, reply: Option<Reply>) {
+        drop(tokio::spawn(self.take_over(Arc::new(record), slot, reply)));
     }
 
     /// How many endings are on their way.
@@ -174,12 +186,12 @@ impl<D: Deliver> Inner<D> {
     /// An ending's first way: to the store, or to the disk and then to the store.
     async fn first_try(self: Arc<Self>, mut entry: Entry) {
         let record = Arc::clone(entry.record());
-        let mut attempt = pin!(attempt(&self.store, &record, self.options.attempt));
+        let mut attempt = pin!(attempt(&self.store, &record));
         let early = tokio::select! {
             biased;
             () = self.closing() => Some(Err(DeliverError::Later("the deliverer closes".to_owned()))),
             outcome = &mut attempt => Some(outcome),
-            () = tokio::time::sleep(self.options.patience) => None,
+            () = self.patience.over() => None,
         };
         let outcome = match early {
             Some(outcome @ (Ok(_) | Err(DeliverError::Never(_)))) => outcome,
@@ -192,7 +204,8 @@ impl<D: Deliver> Inner<D> {
                 None => tokio::select! {
                     biased;
                     () = self.closing() => return,
-                    outcome = &mut attempt => outcome,
+                    // Nearly all have their outcome by now: the rest is worth a second timer.
+                    outcome = within(self.options.attempt, attempt) => outcome,
                 },
             },
         };
@@ -237,6 +250,14 @@ impl<D: Deliver> Inner<D> {
         outcome
     }
 
+    /// Does what has to be done beside first tries, until the deliverer closes.
+    async fn work(self: Arc<Self>) {
+        tokio::select! {
+            () = Arc::clone(&self).work_off() => {}
+            () = self.patience.keep_time() => {}
+        }
+    }
+
     /// Tries again what has to be, until the deliverer closes.
     async fn work_off(self: Arc<Self>) {
         while !*self.closing.borrow() {
@@ -263,7 +284,7 @@ impl<D: Deliver> Inner<D> {
         let outcome = tokio::select! {
             biased;
             () = self.closing() => return,
-            outcome = attempt(&self.store, &record, self.options.attempt) => outcome,
+            outcome = within(self.options.attempt, attempt(&self.store, &record)) => outcome,
         };
         if let Err(DeliverError::Later(why)) = outcome {
             tracing::debug!(hold = %record.hold(), %why, "the store still did not take an ending");

@@ -55,7 +55,7 @@ pub(super) async fn watch(core: Arc<Core>) {
 pub(super) async fn vouch(core: &Arc<Core>, account: &str) -> Result<(), LedgerError> {
     core.connections().identify_again(account).await.map_err(|error| unavailable(&error))?;
     let identity = core.connections().identity(account).map_err(|error| unavailable(&error))?;
-    if core.vouched_for(account).as_deref() == Some(identity.as_str()) && is_adopted(core, account, &identity).await.map_err(|error| unavailable(&error))? {
+    if core.vouched_for(account).as_ref() == Some(&identity) && is_adopted(core, account, &identity).await.map_err(|error| unavailable(&error))? {
         core.thaw();
         return Ok(());
     }
@@ -74,9 +74,9 @@ pub(super) async fn vouch(core: &Arc<Core>, account: &str) -> Result<(), LedgerE
             return Err(LedgerError::Unavailable("its server changed again".to_owned()));
         }
     }
-    core.vouch(account, identity.clone());
+    core.vouch(account, Arc::clone(&identity));
     core.thaw();
-    tracing::info!(account, server = identity, remembered = count, took_ms = began.elapsed().as_millis(), "the ledger's server is vouched for");
+    tracing::info!(account, server = &*identity, remembered = count, took_ms = began.elapsed().as_millis(), "the ledger's server is vouched for");
     Ok(())
 }
 

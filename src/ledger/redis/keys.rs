@@ -38,13 +38,18 @@ pub(crate) fn main_key(hash: &SecretHash) -> String {
 
 /// Every key of an account.
 pub(crate) fn of_account(account: &str) -> [String; PARTS.len()] {
-    let tag = encoded(account);
-    PARTS.map(|part| format!("sg:{{{tag}}}:{part}"))
+    let start = start(account);
+    PARTS.map(|part| [start.as_str(), part].concat())
 }
 
 /// One key of an account. `part` is one of [`PARTS`].
 pub(crate) fn of_account_part(account: &str, part: &str) -> String {
-    format!("sg:{{{}}}:{part}", encoded(account))
+    start(account) + part
+}
+
+/// What the keys of an account begin with.
+fn start(account: &str) -> String {
+    format!("sg:{{{}}}:", encoded(account))
 }
 
 /// An account's name as it stands in keys: percent-encoded, but for letters, digits, `.`, `_` and `-`.
@@ -65,8 +70,7 @@ pub(crate) fn encoded(account: &str) -> String {
 pub(crate) fn hex(bytes: &[u8]) -> String {
     let mut text = String::with_capacity(bytes.len() * 2);
     for byte in bytes {
-        // Writing to a String cannot fail.
-        let _ = write!(text, "{byte:02x}");
+        text.extend([byte >> 4, byte & 15].map(|digit| char::from_digit(digit.into(), 16).unwrap_or_default()));
     }
     text
 }

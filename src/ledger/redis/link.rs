@@ -1,6 +1,7 @@
 //! One connection to one server: known to be a primary, and which one, before anything is asked over it.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
@@ -42,7 +43,7 @@ pub(super) struct Dialer {
 pub(super) struct Link {
     connection: MultiplexedConnection,
     /// Which server it is, and which of its lives.
-    pub(super) identity: String,
+    pub(super) identity: Arc<str>,
     began: Instant,
     /// When something was asked that was not answered since, in milliseconds after `began`; 0: everything is answered.
     unanswered_since: AtomicU64,
@@ -119,8 +120,13 @@ impl Dialer {
         if info.field("role") != Some("master") {
             return Err(CallError::NotSent(format!("{host} {IS_REPLICA}")));
         }
-        let link =
-            Link { connection, identity: info.identity(), began: Instant::now(), unanswered_since: AtomicU64::new(0), lacking_replicas: AtomicU64::new(0) };
+        let link = Link {
+            connection,
+            identity: info.identity().into(),
+            began: Instant::now(),
+            unanswered_since: AtomicU64::new(0),
+            lacking_replicas: AtomicU64::new(0),
+        };
         Ok((link, info))
     }
 }

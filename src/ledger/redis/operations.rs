@@ -71,7 +71,7 @@ impl<R: Run> Operations<R> {
 
     /// Runs a script that needs no calendar, and reads what it says when it decided.
     async fn plain<T>(&self, account: &str, name: Name, arguments: Arguments, read: impl FnOnce(&mut Reply) -> Result<T, CallError>) -> Answered<T> {
-        let reply = Reply::read(self.run.run(account, self.scripts.get(name), arguments.finish()).await?)?;
+        let reply = Reply::read(self.run.run(account, self.scripts.get(name), &arguments.finish()).await?)?;
         answer(reply, read)
     }
 
@@ -85,13 +85,17 @@ impl<R: Run> Operations<R> {
         read: impl FnOnce(&mut Reply) -> Result<T, CallError>,
     ) -> Answered<T> {
         let mut today = self.calendar.today();
+        let dated = today.arguments.iter().fold(Arguments::default().text(identity), |arguments, bound| arguments.text(bound.as_str()));
+        let mut arguments = dated.then(arguments).finish();
         for _ in 0..=REPEATS {
-            let dated = today.arguments.iter().fold(Arguments::default().text(identity), |arguments, bound| arguments.text(bound.as_str()));
-            let reply = Reply::read(self.run.run(account, self.scripts.get(name), dated.then(arguments.clone()).finish()).await?)?;
+            let reply = Reply::read(self.run.run(account, self.scripts.get(name), &arguments).await?)?;
             if reply.outcome != "calendar" {
                 return answer(reply, read);
             }
             today = self.calendar.told(reply.stamp.now);
+            for (argument, bound) in arguments.iter_mut().skip(1).zip(&today.arguments) {
+                bound.as_bytes().clone_into(argument);
+            }
         }
         Err(CallError::Refused("the clocks of the servers disagree about the day".to_owned()))
     }

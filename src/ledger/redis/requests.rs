@@ -14,7 +14,7 @@ use super::upkeep;
 use super::worker::Worker;
 use crate::ledger::grant::Grant;
 use crate::ledger::handle::Admission;
-use crate::ledger::outbox::{Ending, HoldFacts, Record};
+use crate::ledger::outbox::{Ending, HoldFacts};
 use crate::ledger::rules::AdmitReply;
 use crate::ledger::settler::{Ends, SettleReply, Settler, unanswered};
 use crate::ledger::types::{AdmitRequest, Denied, HoldId, LedgerError, Renewal, Renewed, Settled, Settlement, TokenFacts};
@@ -53,7 +53,7 @@ pub(super) async fn admit(core: Arc<Core>, settler: Arc<Settler>, facts: Arc<Tok
                 core.began(Running { hold: hold(admitted.amount, decided.on_token, decided.on_account), slot });
                 // The answer may have taken so long that another server took over meanwhile, and was vouched for without this hold. Whoever takes over from
                 // now on is told of it.
-                if core.connections().identity(&account).ok().as_deref() != Some(identity.as_str()) {
+                if core.connections().identity(&account).ok().as_ref() != Some(&identity) {
                     hand_over(&core, request.hold, Ending::Void(request.hold, request.lease), None);
                     return Err(LedgerError::Unavailable("its server changed while it answered".to_owned()));
                 }
@@ -71,15 +71,20 @@ pub(super) async fn admit(core: Arc<Core>, settler: Arc<Settler>, facts: Arc<Tok
 
 /// Passes an ending on. To be called on the worker.
 fn hand_over(core: &Core, hold: HoldId, ending: Ending, reply: SettleReply) {
-    match core.end(hold, ending) {
-        Some((record, slot)) => core.deliverer.hand_over(Record::clone(&record), slot, reply),
-        None => {
-            // It has ended before: nothing is charged twice.
-            if let Some(reply) = reply {
-                let _ = reply.send(Ok(Settled::default()));
-            }
-        }
+    if let Some(delivery) = take_over(core, hold, ending, reply) {
+        drop(tokio::spawn(delivery));
     }
+}
+
+/// What is left to do for an ending: to be run to its end on the worker. None where the request has ended before: nothing is charged twice.
+fn take_over(core: &Core, hold: HoldId, ending: Ending, reply: SettleReply) -> Option<impl Future<Output = ()> + Send + use<>> {
+    if let Some((record, slot)) = core.end(hold, ending) {
+        return Some(core.deliverer.take_over(record, slot, reply));
+    }
+    if let Some(reply) = reply {
+        let _ = reply.send(Ok(Settled::default()));
+    }
+    None
 }
 
 // === impl Way ===
@@ -94,7 +99,11 @@ impl Way {
             return Err(closed());
         }
         let core = Arc::clone(&self.core);
-        self.worker.spawn(async move { hand_over(&core, hold, ending, reply) });
+        self.worker.spawn(async move {
+            if let Some(delivery) = take_over(&core, hold, ending, reply) {
+                delivery.await;
+            }
+        });
         Ok(())
     }
 }

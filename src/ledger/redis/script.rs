@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 
 use redis::{Cmd, ErrorKind, RedisError, ServerErrorKind, Value};
 
+use super::connections::Place;
 use super::keys::{self, hex};
 
 /// An operation. The name of its file, in snake case.
@@ -63,7 +64,7 @@ enum Keyed {
 /// Calls scripts on whatever servers there are. A call that meets `NOSCRIPT` is repeated with the script's text: nothing had run.
 pub(crate) trait Run {
     /// Runs a script on the keys of an account.
-    fn run(&self, account: &str, script: &'static Script, arguments: Vec<Vec<u8>>) -> impl Future<Output = Result<Value, CallError>> + Send;
+    fn run(&self, account: &str, script: &'static Script, arguments: &[Vec<u8>]) -> impl Future<Output = Result<Value, CallError>> + Send;
 }
 
 /// Why a call brought no answer. What matters is whether it may have been executed.
@@ -100,9 +101,16 @@ const CLOCK: Shared = ("lib/clock.lua", include_str!("scripts/lib/clock.lua"));
 const ACCOUNT: Shared = ("lib/account.lua", include_str!("scripts/lib/account.lua"));
 const VOUCHED: Shared = ("lib/vouched.lua", include_str!("scripts/lib/vouched.lua"));
 const CALENDAR: Shared = ("lib/calendar.lua", include_str!("scripts/lib/calendar.lua"));
+const RECORDS: Shared = ("lib/records.lua", include_str!("scripts/lib/records.lua"));
+const FREE: Shared = ("lib/free.lua", include_str!("scripts/lib/free.lua"));
+const FORGET: Shared = ("lib/forget.lua", include_str!("scripts/lib/forget.lua"));
 const LEDGER: Shared = ("lib/ledger.lua", include_str!("scripts/lib/ledger.lua"));
 const CHARGE: Shared = ("lib/charge.lua", include_str!("scripts/lib/charge.lua"));
 const IDENTITY: Shared = ("lib/identity.lua", include_str!("scripts/lib/identity.lua"));
+
+/// What a file can include: the line `--include lib/free.lua` is replaced by that file.
+const INCLUDED: [Shared; 5] = [RECORDS, FREE, FORGET, LEDGER, CHARGE];
+const INCLUDE: &str = "--include ";
 
 /// What the account says, and nothing of money.
 const PLAIN: &[Shared] = &[KEYS, CLOCK, ACCOUNT];
@@ -110,8 +118,10 @@ const PLAIN: &[Shared] = &[KEYS, CLOCK, ACCOUNT];
 const SHOWING: &[Shared] = &[KEYS, CLOCK, ACCOUNT, IDENTITY];
 /// Endings of holds: they are idempotent, and wait for no failover.
 const ENDING: &[Shared] = &[KEYS, CLOCK, ACCOUNT, CALENDAR, LEDGER, CHARGE];
-/// New holds.
-const ADMITTING: &[Shared] = &[KEYS, CLOCK, ACCOUNT, VOUCHED, CALENDAR, LEDGER, CHARGE];
+/// New holds. What few of them need is included where it is needed.
+const ADMITTING: &[Shared] = &[KEYS, CLOCK, ACCOUNT, VOUCHED, CALENDAR, RECORDS, FREE];
+/// The usual end of a hold, likewise.
+const SETTLING: &[Shared] = &[KEYS, CLOCK, ACCOUNT, CALENDAR, RECORDS];
 /// Changes by hand.
 const MANAGING: &[Shared] = &[KEYS, CLOCK, ACCOUNT, VOUCHED, CALENDAR, LEDGER, IDENTITY];
 
@@ -134,7 +144,7 @@ const TABLE: [Source; 20] = [
     Source { name: Name::View, file: "view.lua", flags: READS, shared: SHOWING, body: include_str!("scripts/view.lua") },
     Source { name: Name::ViewsAfter, file: "views_after.lua", flags: READS, shared: SHOWING, body: include_str!("scripts/views_after.lua") },
     Source { name: Name::Admit, file: "admit.lua", flags: GROWS, shared: ADMITTING, body: include_str!("scripts/admit.lua") },
-    Source { name: Name::Settle, file: "settle.lua", flags: ENDS, shared: ENDING, body: include_str!("scripts/settle.lua") },
+    Source { name: Name::Settle, file: "settle.lua", flags: ENDS, shared: SETTLING, body: include_str!("scripts/settle.lua") },
     Source { name: Name::ChargeHold, file: "charge_hold.lua", flags: ENDS, shared: ENDING, body: include_str!("scripts/charge_hold.lua") },
     Source { name: Name::Void, file: "void.lua", flags: ENDS, shared: ENDING, body: include_str!("scripts/void.lua") },
     Source { name: Name::Keep, file: "keep.lua", flags: ENDS, shared: ENDING, body: include_str!("scripts/keep.lua") },
@@ -159,8 +169,7 @@ impl Scripts {
         Self(TABLE.map(|source| {
             let mut text = format!("#!lua{}\n", source.flags);
             for (file, part) in source.shared.iter().chain([&(source.file, source.body)]) {
-                text.push_str(&change(file, part));
-                text.push('\n');
+                append(&mut text, file, part, change);
             }
             let keyed = if source.name == Name::Account { Keyed::Accounts } else { Keyed::Account };
             let digest = hex(aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA1_FOR_LEGACY_USE_ONLY, text.as_bytes()).as_ref());
@@ -187,6 +196,19 @@ impl Scripts {
     }
 }
 
+/// Appends a file as `change` makes it, with all that it includes: also within a block, whose functions are made only when it is run.
+fn append(text: &mut String, file: &'static str, part: &'static str, change: &dyn Fn(&'static str, &'static str) -> String) {
+    for line in change(file, part).lines() {
+        match line.strip_prefix(INCLUDE).and_then(|name| INCLUDED.iter().find(|(file, _)| *file == name)) {
+            Some((file, part)) => append(text, file, part, change),
+            None => {
+                text.push_str(line);
+                text.push('\n');
+            }
+        }
+    }
+}
+
 // === impl Script ===
 
 impl Script {
@@ -195,6 +217,14 @@ impl Script {
         match self.keyed {
             Keyed::Accounts => vec![keys::ACCOUNTS.to_owned()],
             Keyed::Account => keys::of_account(account).into(),
+        }
+    }
+
+    /// Where they are.
+    pub(super) fn place<'a>(&self, account: &'a str) -> Place<'a> {
+        match self.keyed {
+            Keyed::Accounts => Place::Key(keys::ACCOUNTS),
+            Keyed::Account => Place::Account(account),
         }
     }
 
@@ -220,7 +250,9 @@ impl Script {
 
     fn call(&self, command: &str, script: &str, account: &str, arguments: &[Vec<u8>]) -> Cmd {
         let keys = self.keys(account);
-        let mut call = redis::cmd(command);
+        let bytes = keys.iter().map(String::len).chain(arguments.iter().map(Vec::len)).sum::<usize>();
+        let mut call = Cmd::with_capacity(3 + keys.len() + arguments.len(), command.len() + script.len() + bytes + 2);
+        call.arg(command);
         call.arg(script).arg(keys.len()).arg(keys).arg(arguments);
         call
     }

@@ -77,7 +77,7 @@ async fn keep_connected(
             Ok((link, _)) => {
                 pause = FIRST_PAUSE;
                 *trouble.lock().unwrap_or_else(PoisonError::into_inner) = None;
-                tracing::debug!(%host, server = link.identity, "connected");
+                tracing::debug!(%host, server = &*link.identity, "connected");
                 let link = Arc::new(link);
                 current.store(Some(Arc::clone(&link)));
                 changes.send_modify(|count| *count += 1);

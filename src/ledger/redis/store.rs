@@ -342,7 +342,7 @@ async fn ensure_account(core: &Arc<Core>, name: &str, main_key: Option<SecretHas
 }
 
 /// The account's server, as an admission or a change by hand names it.
-pub(super) fn identity(core: &Core, account: &str) -> Result<String, LedgerError> {
+pub(super) fn identity(core: &Core, account: &str) -> Result<Arc<str>, LedgerError> {
     core.connections().identity(account).map_err(|error| unavailable(&error))
 }
 

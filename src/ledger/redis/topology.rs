@@ -9,6 +9,8 @@ use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 
 use super::address::{Host, RedisAddress, Topology};
+use super::connections::Place;
+use super::keys;
 use super::link::Dialer;
 use super::remedies::{SENTINEL, UNKNOWN_NAME};
 use super::scouts::Scouts;
@@ -74,13 +76,20 @@ impl Servers {
         Ok(Self { shared, scout })
     }
 
-    /// The server that keeps a key.
-    pub(super) fn of(&self, key: &[u8]) -> Result<Arc<Server>, CallError> {
+    /// The server that keeps what is there.
+    pub(super) fn of(&self, place: Place<'_>) -> Result<Arc<Server>, CallError> {
         let mut known = self.shared.known();
         let host = match &known.slots {
-            Some(slots) => slots.host(slot(key)).cloned().ok_or_else(|| CallError::NotSent(format!("no server keeps slot {}", slot(key))))?,
-            None => known.primary.clone().ok_or_else(|| CallError::NotSent("the primary is not known yet".to_owned()))?,
+            Some(slots) => {
+                let slot = slot_of(place);
+                slots.host(slot).ok_or_else(|| CallError::NotSent(format!("no server keeps slot {slot}")))?
+            }
+            None => known.primary.as_ref().ok_or_else(|| CallError::NotSent("the primary is not known yet".to_owned()))?,
         };
+        if let Some(server) = known.servers.get(host) {
+            return Ok(Arc::clone(server));
+        }
+        let host = host.clone();
         Ok(self.shared.server(&mut known, &host))
     }
 
@@ -90,9 +99,9 @@ impl Servers {
     }
 
     /// Another server said that it is this one who keeps the key now.
-    pub(super) fn moved(&self, key: &[u8], host: Host) {
+    pub(super) fn moved(&self, place: Place<'_>, host: Host) {
         if let Some(slots) = &mut self.shared.known().slots {
-            slots.moved(slot(key), host);
+            slots.moved(slot_of(place), host);
         }
         self.shared.changes.send_modify(|count| *count += 1);
         self.shared.look.notify_one();
@@ -187,6 +196,14 @@ impl Shared {
     async fn pause(&self, usual: Duration) {
         tokio::time::sleep(SHORTEST).await;
         let _ = tokio::time::timeout(usual, self.look.notified()).await;
+    }
+}
+
+/// The slot of a Cluster in which that is.
+fn slot_of(place: Place<'_>) -> u16 {
+    match place {
+        Place::Account(account) => slot(keys::of_account_part(account, "account").as_bytes()),
+        Place::Key(key) => slot(key.as_bytes()),
     }
 }
 

@@ -8,13 +8,18 @@ use std::time::Duration;
 use super::{Deliver, DeliverError, Outcome};
 use crate::ledger::outbox::Record;
 
-/// Delivers once, within `limit`.
-pub(super) async fn attempt<D: Deliver>(store: &D, record: &Record, limit: Duration) -> Outcome {
+/// Delivers once.
+pub(super) async fn attempt<D: Deliver>(store: &D, record: &Record) -> Outcome {
     let mut call = pin!(store.deliver(record));
     // A call that panicked is not polled again: it is dropped with this.
-    let caught = std::future::poll_fn(|context| {
+    std::future::poll_fn(|context| {
         catch_unwind(AssertUnwindSafe(|| call.as_mut().poll(context)))
             .unwrap_or_else(|_| Poll::Ready(Err(DeliverError::Later("the call of the store panicked".to_owned()))))
-    });
-    tokio::time::timeout(limit, caught).await.unwrap_or_else(|_| Err(DeliverError::Later(format!("no answer within {limit:?}"))))
+    })
+    .await
+}
+
+/// Waits for an attempt no longer than `limit`.
+pub(super) async fn within(limit: Duration, attempt: impl Future<Output = Outcome>) -> Outcome {
+    tokio::time::timeout(limit, attempt).await.unwrap_or_else(|_| Err(DeliverError::Later(format!("no answer within {limit:?}"))))
 }

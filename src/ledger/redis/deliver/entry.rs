@@ -23,9 +23,13 @@ pub(super) struct Entry {
 
 impl Entry {
     /// An ending with its slot. Counts itself in `pending` for as long as it lives.
-    pub(super) fn new(record: Record, slot: Slot, reply: Option<Reply>, pending: Arc<watch::Sender<usize>>) -> Self {
-        pending.send_modify(|count| *count += 1);
-        Self { record: Arc::new(record), slot: Some(slot), reply, pending }
+    pub(super) fn new(record: Arc<Record>, slot: Slot, reply: Option<Reply>, pending: Arc<watch::Sender<usize>>) -> Self {
+        // Whoever listens waits for nothing to be left.
+        pending.send_if_modified(|count| {
+            *count += 1;
+            false
+        });
+        Self { record, slot: Some(slot), reply, pending }
     }
 
     pub(super) fn record(&self) -> &Arc<Record> {
@@ -89,6 +93,9 @@ impl Entry {
 impl Drop for Entry {
     fn drop(&mut self) {
         self.write();
-        self.pending.send_modify(|count| *count -= 1);
+        self.pending.send_if_modified(|count| {
+            *count -= 1;
+            *count == 0
+        });
     }
 }

@@ -16,7 +16,7 @@ if vouched then
 end
 local more = call('HMGET', ACCOUNT, 'pending_until', 'reported', 'heard')
 local heard = math.min(tonumber(more[3] or '') or now, now)
-local pending, pending_until, reported = head[8] or '', tonumber(more[1] or ''), more[2] or ''
+local pending, pending_until, reported = head[7] or '', tonumber(more[1] or ''), more[2] or ''
 if pending ~= identity then
   pending, pending_until, reported = identity, later(ARGV[3]), gateway
 elseif not string.find(' ' .. reported .. ' ', ' ' .. gateway .. ' ', 1, true) then
@@ -24,17 +24,17 @@ elseif not string.find(' ' .. reported .. ' ', ' ' .. gateway .. ' ', 1, true) t
 end
 -- The first gateway ever has nobody to wait for, and nothing to put back.
 local all = true
-if head[7] ~= '' then
+if head[6] ~= '' then
   for _, other in ipairs(call('ZRANGEBYSCORE', GATEWAYS, text(heard - ALIVE), '(+inf')) do
     all = all and string.find(' ' .. reported .. ' ', ' ' .. other .. ' ', 1, true) ~= nil
   end
 end
 local adopted = all or now >= pending_until
-call('ZADD', GATEWAYS, text(now), gateway)
-seq = seq + 1
+call('ZADD', GATEWAYS, now_text, gateway)
+seq = text(seq + 1)
 if adopted then
-  call('HSET', ACCOUNT, 'seq', text(seq), 'now', text(now), 'identity', identity, 'pending', '', 'pending_until', '', 'reported', '')
+  call('HSET', ACCOUNT, 'seq', seq, 'now', now_text, 'identity', identity, 'pending', '', 'pending_until', '', 'reported', '')
   return answer('adopted')
 end
-call('HSET', ACCOUNT, 'seq', text(seq), 'now', text(now), 'pending', pending, 'pending_until', text(pending_until), 'reported', reported)
+call('HSET', ACCOUNT, 'seq', seq, 'now', now_text, 'pending', pending, 'pending_until', text(pending_until), 'reported', reported)
 return answer('waiting', text(pending_until - now))

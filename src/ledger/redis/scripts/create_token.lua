@@ -21,9 +21,10 @@ end
 if #errors > 0 then
   return answer('refused', unpack(errors))
 end
-local following = tonumber(call('HGET', ACCOUNT, 'next_token')) + 1
-local token = text(tonumber(head[1]) * 4294967296 + following)
-local found = {balance = nil, held = 0, sets = 0, spent = 0, resets = calendar[period], used = nil}
+local ids = call('HMGET', ACCOUNT, 'id', 'next_token')
+local following = ids[2] + 1
+local token = text(ids[1] * 4294967296 + following)
+local found = {balance = nil, held = 0, sets = 0, spent = 0, resets = tonumber(calendar[period]), used = nil}
 figures[token] = found
 figure_changed(token)
 if balance then

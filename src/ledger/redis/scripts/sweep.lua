@@ -16,7 +16,7 @@ end
 save()
 -- After that: an id that was voided long ago may have expired just now, and its tombstone lasts again.
 if vouched then
-  over = call('ZRANGEBYSCORE', TOMBSTONE_ENDS, '-inf', text(now), 'LIMIT', 0, most)
+  over = call('ZRANGEBYSCORE', TOMBSTONE_ENDS, '-inf', now_text, 'LIMIT', '0', text(most))
 end
 if #over > 0 then
   call('HDEL', TOMBSTONES, unpack(over))

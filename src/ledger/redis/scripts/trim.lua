@@ -52,8 +52,8 @@ if #fields > 0 then
     checkpoints[#checkpoints + 1] = text(sum.balance + balance) .. (field == 'account' and '' or ' ' .. text(sum.cost + cost))
   end
 end
-seq = seq + 1
-call('HSET', ACCOUNT, 'seq', text(seq), 'now', text(now))
+seq = text(seq + 1)
+call('HSET', ACCOUNT, 'seq', seq, 'now', now_text)
 if #checkpoints > 0 then
   call('HSET', CHECKPOINTS, unpack(checkpoints))
 end

@@ -56,7 +56,7 @@ end
 if period == '' then
   found.resets = nil
 elseif new_period then
-  found.resets = calendar[period]
+  found.resets = tonumber(calendar[period])
 end
 figure_changed(token)
 identity.active, identity.period, identity.reset_amount = flag(active), period, period ~= '' and reset_amount or ''

@@ -76,7 +76,8 @@ impl Single {
 }
 
 impl Run for Single {
-    async fn run(&self, account: &str, script: &'static Script, mut arguments: Vec<Vec<u8>>) -> Result<Value, CallError> {
+    async fn run(&self, account: &str, script: &'static Script, arguments: &[Vec<u8>]) -> Result<Value, CallError> {
+        let mut arguments = arguments.to_vec();
         let name = script.name;
         let shifted = |millis: &[u8], by: i64| (std::str::from_utf8(millis).unwrap().parse::<i64>().unwrap() + by).to_string().into_bytes();
         let dated = arguments.len() > 5;

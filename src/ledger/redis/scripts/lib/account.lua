@@ -1,14 +1,17 @@
 -- The account as it is, and the time, which never goes back.
-local head = call('HMGET', ACCOUNT, 'id', 'balance', 'held', 'sets', 'seq', 'now', 'identity', 'pending')
+-- Whoever names no server does not ask which one is vouched for.
+local head = ARGV[1] == '' and call('HMGET', ACCOUNT, 'seq', 'now', 'balance', 'held', 'sets') or
+  call('HMGET', ACCOUNT, 'seq', 'now', 'balance', 'held', 'sets', 'identity', 'pending')
 if not head[1] then
   return {'no_account', '0', text(clock())}
 end
-local account = {balance = tonumber(head[2]), held = tonumber(head[3]), sets = tonumber(head[4])}
-local seq = tonumber(head[5])
-local now = math.max(clock(), tonumber(head[6]))
+local account = {balance = tonumber(head[3]), held = tonumber(head[4]), sets = tonumber(head[5])}
+local seq = head[1]
+local now = math.max(clock(), tonumber(head[2]))
+local now_text = text(now)
 
 local function answer(outcome, ...)
-  return {outcome, text(seq), text(now), ...}
+  return {outcome, seq, now_text, ...}
 end
 
 -- The moment `duration` from now.
@@ -17,4 +20,4 @@ local function later(duration)
 end
 
 -- Whether the gateway asks the server whose state all gateways vouch for.
-local vouched = head[7] == ARGV[1] and head[7] ~= '' and (head[8] or '') == ''
+local vouched = ARGV[1] ~= '' and head[6] == ARGV[1] and (head[7] or '') == ''

@@ -42,7 +42,7 @@ local function remove_hold(id, hold)
     account.held = account.held - hold.amount
   end
   push(hold_drops, id)
-  push(ended, text(now), id)
+  push(ended, now_text, id)
 end
 
 -- The bill of a hold of which nobody knows what it cost.
@@ -142,14 +142,18 @@ local function expire(id, hold)
   push(tombstone_end_sets, ends_at, id)
 end
 
--- Expires up to `most` holds whose lease ran out, the one that ended first in front. Returns how many.
-local function expire_due(most)
-  local due = call('ZRANGEBYSCORE', LEASES, '-inf', text(now), 'LIMIT', 0, most)
+local function expire_all(due)
   if #due > 0 then
     local stored = call('HMGET', HOLDS, unpack(due))
     for index, id in ipairs(due) do
       expire(id, read_hold(stored[index]))
     end
   end
+end
+
+-- Expires up to `most` holds whose lease ran out, the one that ended first in front. Returns how many.
+local function expire_due(most)
+  local due = call('ZRANGEBYSCORE', LEASES, '-inf', now_text, 'LIMIT', '0', text(most))
+  expire_all(due)
   return #due
 end

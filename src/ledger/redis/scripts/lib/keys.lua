@@ -10,7 +10,7 @@ local call, match, format = redis.call, string.match, string.format
 
 -- A whole number in full; nothing for none.
 local function text(number)
-  return number and format('%d', number) or ''
+  return number and (number == 0 and '0' or format('%d', number)) or ''
 end
 
 local function beyond(amount)

@@ -1,8 +1,8 @@
 -- What the rules read and change. Everything is read before, and computed in memory; `save` writes all of it at the end, so that nothing can fail halfway.
-
--- How long the id of a hold that ended is remembered, for the sake of `restore`.
-local ENDED_LIFE = 120000
-
+--include lib/records.lua
+--include lib/free.lua
+-- The day, and when each period begins anew.
+local calendar = {day = ARGV[2], daily = ARGV[4], weekly = ARGV[5], monthly = ARGV[6]}
 local changed = false
 local figures, changed_figures = {}, {}
 local identities = {}
@@ -24,10 +24,7 @@ end
 local function figure(token)
   local found = figures[token]
   if not found then
-    local balance, held, sets, spent, resets, used = match(call('HGET', FIGURES, token) or '', '^(%S+) (%S+) (%S+) (%S+) (%S+) (%S+)$')
-    if not balance then
-      error('token ' .. token .. ' has no figures')
-    end
+    local balance, held, sets, spent, resets, used = read_figures(token)
     found = {
       balance = tonumber(balance), held = tonumber(held), sets = tonumber(sets),
       spent = tonumber(spent), resets = tonumber(resets), used = tonumber(used),
@@ -59,11 +56,6 @@ local function identity_of(token)
   return identities[token] or nil
 end
 
--- What can be set aside; nil where there is no balance.
-local function free_of(budget)
-  return budget.balance and math.max(math.min(budget.balance - budget.held, MAX), -MAX)
-end
-
 -- Sets a balance absolutely. Returns by how much it changed.
 local function set_balance(budget, balance)
   local delta = (balance or 0) - (budget.balance or 0)
@@ -74,25 +66,13 @@ end
 
 -- A line of the journal. `label` is a piece of JSON, and so is `version`.
 local function note(kind, token, hold, token_delta, account_delta, cost, certainty, label, usage, version)
-  push(journal, '[' .. text(now) .. ',"' .. kind .. '","' .. token .. '","' .. hold .. '",' .. text(token_delta) .. ',' .. text(account_delta) .. ',' ..
-    text(cost) .. ',"' .. certainty .. '",' .. (label or '"","",""') .. ',"' .. (usage or '') .. '",' .. (version or '""') .. ']')
+  push(journal, journal_line(kind, token, hold, text(token_delta), text(account_delta), text(cost), certainty, label or '"","",""', usage or '', version or '""'))
 end
 
 -- Adds to a row of the daily usage.
 local function add_usage(day, token, label, requests, cost, estimated, usage)
   local key = '["' .. day .. '","' .. token .. '",' .. label .. ']'
-  local row = usage_rows[key]
-  if not row then
-    row = {requests = 0, cost = 0, estimated = 0, counts = {}, order = {}}
-    usage_rows[key] = row
-  end
-  row.requests, row.cost, row.estimated = row.requests + requests, row.cost + cost, row.estimated + estimated
-  for unit, count in string.gmatch(usage, '([%w_]+)=(%d+)') do
-    if not row.counts[unit] then
-      row.order[#row.order + 1] = unit
-    end
-    row.counts[unit] = math.min((row.counts[unit] or 0) + tonumber(count), MAX)
-  end
+  usage_rows[key] = add_to_row(usage_rows[key] or call('HGET', USAGE, key), requests, cost, estimated, usage)
   changed = true
 end
 
@@ -107,7 +87,7 @@ local function reset_if_due(token)
     return
   end
   note('reset', token, '', set_balance(found, tonumber(identity.reset_amount)), 0, 0, '')
-  found.resets = calendar[identity.period]
+  found.resets = tonumber(calendar[identity.period])
   figure_changed(token)
 end
 
@@ -115,32 +95,11 @@ end
 local function save()
   local usage_sets, usage_drops = {}, {}
   for key, row in pairs(usage_rows) do
-    local stored = call('HGET', USAGE, key)
-    if stored then
-      local requests, cost, estimated, units = match(stored, '^(%S+) (%S+) (%S+)(.*)$')
-      local mine = row
-      row = {requests = mine.requests + requests, cost = mine.cost + cost, estimated = mine.estimated + estimated, counts = mine.counts, order = {}}
-      local seen = {}
-      for unit, count in string.gmatch(units, '([%w_]+)=(%d+)') do
-        row.order[#row.order + 1] = unit
-        row.counts[unit] = math.min((row.counts[unit] or 0) + tonumber(count), MAX)
-        seen[unit] = true
-      end
-      for _, unit in ipairs(mine.order) do
-        if not seen[unit] then
-          row.order[#row.order + 1] = unit
-        end
-      end
-    end
-    if row.requests == 0 and row.cost == 0 and row.estimated == 0 and #row.order == 0 then
+    if row == '0 0 0' then
       usage_drops[#usage_drops + 1] = key
     else
-      local words = {text(row.requests), text(row.cost), text(row.estimated)}
-      for _, unit in ipairs(row.order) do
-        words[#words + 1] = unit .. '=' .. text(row.counts[unit])
-      end
       usage_sets[#usage_sets + 1] = key
-      usage_sets[#usage_sets + 1] = table.concat(words, ' ')
+      usage_sets[#usage_sets + 1] = row
     end
   end
   local figure_sets = {}
@@ -148,11 +107,10 @@ local function save()
     figure_sets[#figure_sets + 1] = token
     figure_sets[#figure_sets + 1] = figure_text(figures[token])
   end
-  -- Not before every gateway has put back what it remembers.
-  local forgotten = vouched and call('ZRANGEBYSCORE', ENDED, '-inf', text(now - ENDED_LIFE), 'LIMIT', 0, #ended + 4) or {}
+--include lib/forget.lua
 
-  seq = seq + 1
-  call('HSET', ACCOUNT, 'balance', text(account.balance), 'held', text(account.held), 'sets', text(account.sets), 'seq', text(seq), 'now', text(now))
+  seq = text(seq + 1)
+  call('HSET', ACCOUNT, 'balance', text(account.balance), 'held', text(account.held), 'sets', text(account.sets), 'seq', seq, 'now', now_text)
   local function write(command, key, list)
     if #list > 0 then
       call(command, key, unpack(list))
@@ -168,7 +126,7 @@ local function save()
   write('RPUSH', JOURNAL, journal)
   write('HSET', USAGE, usage_sets)
   write('HDEL', USAGE, usage_drops)
-  write('ZREM', ENDED, forgotten)
+  write('ZREM', ENDED, forgotten or {})
   write('ZADD', ENDED, ended)
 end
 
