@@ -8,10 +8,11 @@ use ::http::{HeaderMap, HeaderName, HeaderValue, Method};
 use bytes::Bytes;
 
 use crate::money::Usd;
-use crate::prices::{Bound, Usage};
+use crate::prices::Usage;
 use crate::sandbox::{Faults, Problem, Simulated};
 
 mod anthropic;
+mod ask;
 mod cohere;
 mod edenai;
 mod event_meter;
@@ -34,12 +35,12 @@ mod sse;
 mod tokens;
 mod whole;
 
+pub use ask::{Ask, AskError, AskErrorKind, UnseenOutput};
 pub use models::ModelList;
 pub use refusal::{BudgetBody, Refusal, RefusalKind};
 pub use seal::{KeptId, Seal};
 pub use sellers::{Priced, Seller, listed, price};
 
-use splice::Edits;
 pub use tokens::Served;
 
 /// Every API that a route can speak: a new one is a folder here and a line in this table.
@@ -97,7 +98,12 @@ pub trait Operation: Send + Sync + 'static {
     /// Reads the body of the provider's answer to `ask`: events where it is `streamed`.
     fn meter(&self, ask: &Ask, streamed: bool) -> Box<dyn Meter>;
 
-    /// The same, where what the answer tells the ids of stays at the provider: each gets the seal of the token that asked.
+    /// Whether its answers tell ids of what stays at the provider: see [`Operation::meter_sealed`].
+    fn seals(&self) -> bool {
+        false
+    }
+
+    /// As [`Operation::meter`], where it [seals](Operation::seals): each id gets the seal of the token that asked.
     fn meter_sealed(&self, ask: &Ask, streamed: bool, _seal: &Seal) -> Box<dyn Meter> {
         self.meter(ask, streamed)
     }
@@ -170,55 +176,6 @@ pub trait Operation: Send + Sync + 'static {
     fn unasked_tiers(&self, _ask: &Ask) -> &'static [&'static str] {
         &[]
     }
-}
-
-/// What a client asks for.
-#[derive(Clone, Debug)]
-pub struct Ask {
-    /// The model as the client names it. Empty where the operation has none.
-    pub model: String,
-    /// The most that it can consume.
-    pub bound: Bound,
-    /// True when the answer is a stream of events.
-    pub stream: bool,
-    /// The service tier asked for.
-    pub service_tier: Option<String>,
-    /// Output that can be billed and does not show in the stream, such as reasoning that the provider keeps to itself.
-    pub unseen: UnseenOutput,
-    /// The client itself asked for the usage at the end of a stream.
-    pub(crate) asked_usage: bool,
-    /// What changes in the body on its way to the provider.
-    pub(crate) edits: Edits,
-}
-
-/// How much output of a stream can be billed beside what its bytes show. While it streams, [`Measured::served_output`] is at least all the rest.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum UnseenOutput {
-    /// At most so many tokens; zero where all that is billed is shown.
-    UpTo(u64),
-    /// Any number, up to the output limit.
-    Any,
-}
-
-/// Why a request cannot be priced.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{message}")]
-pub struct AskError {
-    /// The member that is to blame.
-    pub param: Option<String>,
-    /// What is wrong, and what would be right.
-    pub message: String,
-    /// Whose fault it is.
-    pub kind: AskErrorKind,
-}
-
-/// Whose fault a refused request is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum AskErrorKind {
-    /// The body is malformed.
-    Invalid,
-    /// The provider would take it; the gateway cannot bound what it costs.
-    Unsupported,
 }
 
 /// Reads a provider's answer while it passes.
@@ -427,28 +384,6 @@ pub fn problem_answer(api: &dyn Api, problem: &Problem) -> Simulated {
     Simulated { status, ..Simulated::json(api.problem_body(problem)) }
 }
 
-// === impl Ask ===
-
-impl Ask {
-    /// What an operation asks for that costs nothing.
-    pub(crate) fn free(model: String) -> Self {
-        Self { model, bound: Bound::default(), stream: false, service_tier: None, unseen: UnseenOutput::Any, asked_usage: false, edits: Edits::default() }
-    }
-
-    /// The body for the provider: the client's own bytes with the output limit set where one is given, and usage asked for on a
-    /// stream. The same `Bytes` where nothing changes.
-    #[must_use]
-    pub fn upstream_body(&self, body: &Bytes, output_limit: Option<u64>) -> Bytes {
-        self.edits.apply(body, output_limit)
-    }
-
-    /// Whether [`Ask::upstream_body`] can set an output limit.
-    #[must_use]
-    pub fn clampable(&self) -> bool {
-        self.edits.has_limit()
-    }
-}
-
 // === impl NoOperation ===
 
 impl NoOperation {
@@ -490,25 +425,5 @@ impl NoOperation {
                 read::shown(right)
             ),
         }
-    }
-}
-
-// === impl AskError ===
-
-impl AskError {
-    /// The body is malformed.
-    pub(crate) fn invalid(param: impl Into<Option<&'static str>>, message: impl Into<String>) -> Self {
-        Self { param: param.into().map(str::to_owned), message: message.into(), kind: AskErrorKind::Invalid }
-    }
-
-    /// The gateway cannot bound what `param` costs.
-    pub(crate) fn unsupported(param: impl Into<String>, message: impl Into<String>) -> Self {
-        Self { param: Some(param.into()), message: message.into(), kind: AskErrorKind::Unsupported }
-    }
-}
-
-impl From<json::JsonError> for AskError {
-    fn from(error: json::JsonError) -> Self {
-        Self::invalid(None, error.to_string())
     }
 }

@@ -95,7 +95,7 @@ impl Operation for Call {
             service_tier: None,
             unseen: UnseenOutput::Any,
             asked_usage: false,
-            edits: super::Edits::default(),
+            edits: super::splice::Edits::default(),
         })
     }
 

@@ -4,6 +4,7 @@
 //! goes away the exchange moves into a task of its own and, by default, reads on until the usage is known. However it ends, the charge is
 //! made from here, and is durable before the client sees the last byte.
 
+mod left;
 mod paid;
 mod silence;
 
@@ -22,7 +23,7 @@ use hyper_util::client::legacy::{Error as ClientError, ResponseFuture};
 use tokio::time::{Instant, Sleep};
 
 use crate::apis::{Measured, Meter};
-use crate::config::{OnDisconnect, Route};
+use crate::config::Route;
 use crate::ledger::{ChargeLabel, Grant, LedgerError, Settled};
 use crate::money::Usd;
 
@@ -219,45 +220,9 @@ impl Exchange {
     }
 }
 
-impl Drop for Exchange {
-    fn drop(&mut self) {
-        let Some(mut inner) = self.0.take() else { return };
-        if matches!(inner.stage, Stage::Ended | Stage::Broken(_) | Stage::Tail(_)) && inner.bill.is_none() {
-            return;
-        }
-        inner.record.outcome(record::CUT);
-        inner.keep_alive = None;
-        if inner.bill.is_some() && inner.route.on_disconnect == OnDisconnect::Cancel {
-            // Before the head nobody knows what the provider has done already.
-            let ending = if matches!(inner.stage, Stage::AwaitingHead(_)) { Ending::TimedOut } else { Ending::Cut };
-            inner.stage = inner.conclude(ending, Then::End);
-        }
-        // Outside a runtime the grant's own end takes care of the money.
-        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
-            runtime.spawn(inner.drain());
-        }
-    }
-}
-
 // === impl Inner ===
 
 impl Inner {
-    /// Reads on for a client that went away.
-    async fn drain(mut self: Box<Self>) {
-        if matches!(self.stage, Stage::AwaitingHead(_))
-            && let Ok(head) = std::future::poll_fn(|context| self.poll_head(context)).await
-        {
-            self.begin_metering(&head);
-            self.record.status(head.status.as_u16());
-        }
-        loop {
-            match std::future::poll_fn(|context| self.poll_pass(context)).await {
-                Some(Ok(_)) => {}
-                Some(Err(_)) | None => return,
-            }
-        }
-    }
-
     /// Chooses the meter by the head of the answer.
     fn begin_metering(&mut self, head: &Parts) {
         let streamed = is_event_stream(&head.headers);

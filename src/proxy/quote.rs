@@ -44,7 +44,7 @@ pub(super) struct Quoted {
     pub(super) secret: SecretHash,
     pub(super) kind: Kind,
     /// Marks what the answer names and the provider keeps as the token's own. None where the upstream has no key to make it with.
-    pub(super) seal: Option<Seal>,
+    pub(super) seal: Option<Box<Seal>>,
     pub(super) snapshot: Arc<Configuration>,
     /// The routes that speak this API at this path, in order.
     pub(super) routes: Vec<Arc<Route>>,
@@ -55,7 +55,7 @@ pub(super) struct Asked {
     pub(super) operation: &'static dyn Operation,
     pub(super) ask: Box<Ask>,
     /// As [`Quoted::seal`].
-    pub(super) seal: Option<Seal>,
+    pub(super) seal: Option<Box<Seal>>,
 }
 
 /// What the client sent, as far as it goes on.
@@ -192,7 +192,7 @@ pub(super) async fn quote(identified: Identified, max_body: usize) -> Result<Box
         operation: routed.operation,
         label: ChargeLabel { provider: provider.clone(), model, feature },
         price_version: book.version().to_owned(),
-        seal: seal(&route, &facts),
+        seal: if routed.operation.seals() { seal(&route, &facts).map(Box::new) } else { None },
         route,
         request,
         ask,

@@ -81,6 +81,10 @@ impl Operation for Begin {
         Box::new(JobMeter::new(true, None))
     }
 
+    fn seals(&self) -> bool {
+        true
+    }
+
     fn meter_sealed(&self, _ask: &Ask, _streamed: bool, seal: &Seal) -> Box<dyn Meter> {
         Box::new(JobMeter::new(true, Some(seal.clone())))
     }
@@ -113,6 +117,10 @@ impl Operation for Poll {
 
     fn kept_ids(&self, request: &RequestView<'_>) -> Vec<KeptId> {
         job_id(request.path).map(|id| KeptId::read(id, None)).into_iter().collect()
+    }
+
+    fn seals(&self) -> bool {
+        true
     }
 
     fn meter_sealed(&self, _ask: &Ask, _streamed: bool, seal: &Seal) -> Box<dyn Meter> {

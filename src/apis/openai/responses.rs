@@ -142,6 +142,10 @@ impl Operation for Create {
         meter(ask, streamed, None)
     }
 
+    fn seals(&self) -> bool {
+        true
+    }
+
     fn meter_sealed(&self, ask: &Ask, streamed: bool, seal: &Seal) -> Box<dyn Meter> {
         meter(ask, streamed, Some(seal))
     }
@@ -214,6 +218,10 @@ impl Operation for Stored {
 
     fn meter(&self, _ask: &Ask, streamed: bool) -> Box<dyn Meter> {
         Box::new(PassMeter::new(streamed, None))
+    }
+
+    fn seals(&self) -> bool {
+        true
     }
 
     fn meter_sealed(&self, ask: &Ask, streamed: bool, seal: &Seal) -> Box<dyn Meter> {
