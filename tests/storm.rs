@@ -290,3 +290,20 @@ async fn three_gateways_on_one_redis_lose_nothing() {
     verdict.accept("three gateways, one Redis");
     fleet.close().await;
 }
+
+/// Few tokens, so that each is busy: then most requests are admitted from slices.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn three_gateways_that_admit_from_slices_lose_nothing() {
+    let mut random = Random::new(seed());
+    let provider = StandIn::start().await;
+    provider.keep_no_bodies();
+    let setting = |setup: Setup| setting(setup).env("SPENDGATE_REDIS_LEASES", "on");
+    let mut fleet = Fleet::start(Store::single().await, 3, &provider, setting).await;
+    let plan = Plan { tokens: if soak() { 12 } else { 6 }, ..Plan::usual() };
+    let mut storm = Storm::begin(&fleet, plan, &mut random).await;
+    let each = Duration::from_secs(if soak() { 20 } else { 13 });
+    rage(&mut storm, &mut fleet, &mut random, length(40, 20), Some(each)).await;
+    let verdict = storm.end(&fleet, &provider).await;
+    verdict.accept("three gateways that admit from slices, one Redis");
+    fleet.close().await;
+}
