@@ -112,7 +112,7 @@ fn kinds(random: &mut Random, turn: usize) -> Failover {
 
 fn plan() -> Plan {
     // Budgets are set before: what a manager was told is done may be lost with the primary, and is not made good.
-    if soak() { Plan { clients: 150, tokens: 100, managed: false } } else { Plan { clients: 20, tokens: 20, managed: false } }
+    if soak() { Plan { clients: 150, tokens: 100, managed: false, rich: 1 } } else { Plan { clients: 20, tokens: 20, managed: false, rich: 1 } }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -196,6 +196,7 @@ impl Store {
     pub(crate) async fn set_credits(&self, account: &str, balance: Option<Usd>) -> Result<bool, LedgerError> {
         let account = account.to_owned();
         self.on_worker(move |core| async move {
+            core.slices.recall_before(&core, &account, None).await?;
             let answer = core.operations.set_credits(&account, &identity(&core, &account)?, balance).await;
             if matches!(answer, Ok((Answer::NoAccount, _))) {
                 return Ok(false);
@@ -240,6 +241,11 @@ impl Store {
     ) -> Result<Option<Result<TokenView, Vec<TokenRuleError>>>, LedgerError> {
         let (account, name) = (account.to_owned(), name.to_owned());
         self.on_worker(move |core| async move {
+            if core.slices.on && !dry_run {
+                let token = core.answered(core.operations.view_named(&account, &name).await)?.map(|view| view.id);
+                let Some(token) = token else { return Ok(None) };
+                core.slices.recall_before(&core, &account, Some(token)).await?;
+            }
             let changed = core.answered(core.operations.update_token(&account, &identity(&core, &account)?, &name, &patch, dry_run).await)?;
             if let Some(Ok(view)) = changed.as_ref().filter(|_| !dry_run) {
                 core.slices.recall_surely(&core, &account, Some(view.id)).await?;

@@ -141,6 +141,16 @@ impl Slices {
         none_until.map(drop).ok_or_else(unanswered)
     }
 
+    /// Calls them back for whoever is about to set a balance: it may be less than they are, and only requests that run may stand on it then.
+    pub(in crate::ledger::redis) async fn recall_before(self: &Arc<Self>, core: &Core, account: &str, token: Option<TokenId>) -> Result<(), LedgerError> {
+        if !self.on {
+            return Ok(());
+        }
+        let deadline = Instant::now() + LEASE + Duration::from_secs(1);
+        let (_, none_until) = self.call_back(core, &self.of(account), token, true, deadline).await?;
+        none_until.map(drop).ok_or_else(|| LedgerError::Unavailable("a gateway does not give back what it has set aside".to_owned()))
+    }
+
     /// Whether there were any, and until when there are none now, where `always` was said: none where not all came back.
     async fn call_back(
         &self,
