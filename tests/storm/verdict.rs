@@ -169,13 +169,7 @@ impl Verdict {
     }
 
     /// Charges for holds whose id no client saw: as many as there were such requests, and as much as they may have cost.
-    fn unclaimed(
-        &mut self,
-        holds: &BTreeMap<String, Charged>,
-        claimed: &HashSet<String>,
-        unknown: &BTreeMap<String, Unknown>,
-        slices: &BTreeMap<String, i64>,
-    ) {
+    fn unclaimed(&mut self, holds: &BTreeMap<String, Charged>, claimed: &HashSet<String>, unknown: &BTreeMap<String, Unknown>, slices: &BTreeMap<String, i64>) {
         let mut charged = BTreeMap::<String, (usize, i64)>::new();
         for (hold, charge) in holds {
             self.charged += charge.cost;

@@ -56,7 +56,15 @@ impl Journal {
                    FROM journal LEFT JOIN tokens USING (token_id) ORDER BY seq";
         let mut statement = connection.prepare(sql).unwrap();
         let rows = statement.query_map([], |row| {
-            Ok(Entry { kind: row.get(0)?, token: row.get(1)?, hold: row.get(2)?, token_delta: row.get(3)?, account_delta: row.get(4)?, cost: row.get(5)?, slice: false })
+            Ok(Entry {
+                kind: row.get(0)?,
+                token: row.get(1)?,
+                hold: row.get(2)?,
+                token_delta: row.get(3)?,
+                account_delta: row.get(4)?,
+                cost: row.get(5)?,
+                slice: false,
+            })
         });
         Self(rows.unwrap().map(Result::unwrap).collect())
     }

@@ -77,8 +77,11 @@ struct OfAccount {
     told: watch::Sender<u64>,
     /// After a failover: slices stay as they are until all requests are put back.
     paused: AtomicBool,
-    recalls: Mutex<HashMap<Option<TokenId>, Arc<tokio::sync::Mutex<Option<Recall>>>>>,
+    recalls: Mutex<HashMap<Option<TokenId>, LastRecall>>,
 }
+
+/// What came of the last recall of a token's slices, or of the account's; locked while one is under way.
+type LastRecall = Arc<tokio::sync::Mutex<Option<Recall>>>;
 
 /// How a request ended, and who waits for it to be known.
 struct Waiting {

@@ -21,7 +21,7 @@ use super::worker::Worker;
 use super::{failover, keys, upkeep};
 use crate::ledger::address::StoreAddress;
 use crate::ledger::handle::{Admission, EnsuredAccount};
-use crate::ledger::outbox::{Ending, MOST_ACCOUNT_BYTES, Outbox, OutboxOptions};
+use crate::ledger::outbox::{Ending, MOST_ACCOUNT_BYTES, Outbox, OutboxOptions, Record};
 use crate::ledger::report::{UsageFilter, UsageRow};
 use crate::ledger::settler::Settler;
 use crate::ledger::types::{AdmitRequest, Denied, LedgerError, SliceCounts, TokenFacts};
@@ -344,7 +344,9 @@ async fn start(address: RedisAddress, settings: Settings) -> Result<(RedisAddres
     if !recovered.is_empty() {
         tracing::info!(count = recovered.len(), "requests ended before this start that the ledger's server does not know of yet");
     }
-    for record in recovered.iter().map(|one| &one.record).filter(|record| !matches!(record.ending, Ending::Void(..))) {
+    // One that was admitted from a slice may be unknown yet: it comes out of the slice, even if only to be given back.
+    let had_hold = |record: &&Record| record.facts.slice.is_some() || !matches!(record.ending, Ending::Void(..));
+    for record in recovered.iter().map(|one| &one.record).filter(had_hold) {
         // A failover may have lost the hold, and an ending without its hold does nothing.
         if jiff::Timestamp::now().duration_since(record.written_at) < failover::RESTORABLE {
             restore(&operations, &AdmittedHold::of(record)).await.map_err(|error| unavailable(&error))?;

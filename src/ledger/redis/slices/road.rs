@@ -98,7 +98,7 @@ impl Slices {
             let hold = AdmittedHold { hold: request.hold, account: Arc::clone(&of.account), token: request.token, facts };
             // Within the lock: whoever closes the slices after a failover finds it among the running requests.
             core.began(Running { hold: hold.clone(), slot });
-            let wake = table.to_be_told(now, hold);
+            let wake = table.note_admitted(now, hold);
             (Admitted { amount: want, budgeted: true, free_after: Some(part.free_after) }, wake)
         };
         if wake {

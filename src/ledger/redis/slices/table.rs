@@ -60,8 +60,8 @@ pub(super) struct Table {
     places: HashMap<Key, Place>,
     /// Where each open slice is.
     open: HashMap<HoldId, Key>,
-    /// Slices that nothing is admitted from any more, with how many requests were admitted from each that the store does not know.
-    returning: HashMap<HoldId, u32>,
+    /// Slices that nothing is admitted from any more. They are given back with, or after, the last request that is to be told.
+    returning: HashSet<HoldId>,
     given_back: VecDeque<(Instant, HoldId)>,
     /// Requests that the store does not know, the oldest first.
     untold: VecDeque<(Instant, AdmittedHold)>,
@@ -92,7 +92,6 @@ struct Slice {
     id: HoldId,
     amount: Usd,
     unregistered: Usd,
-    untold: u32,
     on_token: bool,
     on_account: bool,
     /// What was free besides when the store last said.
@@ -163,14 +162,13 @@ impl Table {
         }
         let slice = self.places.get_mut(key)?.slice.as_mut()?;
         slice.unregistered = slice.unregistered.plus(want).ok()?;
-        slice.untold += 1;
         slice.used = now;
         let free_after = slice.beside.plus(slice.free()).unwrap_or(slice.beside);
         Some(Part { slice: slice.id, on_token: slice.on_token, on_account: slice.on_account, free_after })
     }
 
     /// A request that was admitted from a slice. True where the store is not being told of others: somebody has to.
-    pub(super) fn to_be_told(&mut self, now: Instant, hold: AdmittedHold) -> bool {
+    pub(super) fn note_admitted(&mut self, now: Instant, hold: AdmittedHold) -> bool {
         self.untold_ids.insert(hold.hold);
         self.untold.push_back((now, hold));
         self.untold.len() == 1
@@ -203,15 +201,11 @@ impl Table {
 
     fn was_told(&mut self, hold: &AdmittedHold, moved: bool) {
         self.untold_ids.remove(&hold.hold);
-        let Some(id) = hold.facts.slice else { return };
-        if let Some(untold) = self.returning.get_mut(&id) {
-            *untold = untold.saturating_sub(1);
-        } else if let Some(slice) = self.open.get(&id).and_then(|key| self.places.get_mut(key)?.slice.as_mut()) {
-            slice.untold = slice.untold.saturating_sub(1);
-            if moved {
-                slice.unregistered = slice.unregistered.minus(hold.facts.amount).unwrap_or(Usd::ZERO).max(Usd::ZERO);
-                slice.amount = slice.amount.minus(hold.facts.amount).unwrap_or(Usd::ZERO).max(Usd::ZERO);
-            }
+        let slice = hold.facts.slice.and_then(|id| self.places.get_mut(self.open.get(&id)?)?.slice.as_mut());
+        // What was not told stays where it is: in the slice, for good.
+        if let Some(slice) = slice.filter(|_| moved) {
+            let less = |amount: Usd| amount.minus(hold.facts.amount).unwrap_or(Usd::ZERO).max(Usd::ZERO);
+            (slice.unregistered, slice.amount) = (less(slice.unregistered), less(slice.amount));
         }
     }
 
@@ -239,18 +233,7 @@ impl Table {
                 place.pause = FIRST_PAUSE;
                 let Taken { amount, on_token, on_account, free, usable } = taken;
                 let usable_until = asked + usable.saturating_sub(MARGIN);
-                let slice = Slice {
-                    id: want.slice,
-                    amount,
-                    unregistered: Usd::ZERO,
-                    untold: 0,
-                    on_token,
-                    on_account,
-                    beside: free,
-                    usable_until,
-                    used: now,
-                    looked: now,
-                };
+                let slice = Slice { id: want.slice, amount, unregistered: Usd::ZERO, on_token, on_account, beside: free, usable_until, used: now, looked: now };
                 place.slice = Some(slice);
                 self.open.insert(want.slice, want.key);
                 self.care_by(now + LOOK);
@@ -264,7 +247,7 @@ impl Table {
             }
             // It was called back before it came.
             (None, Some(_)) => {
-                self.gives_back(now, want.slice, 0);
+                self.gives_back(now, want.slice);
                 false
             }
             (None, None) => false,
@@ -274,12 +257,12 @@ impl Table {
     /// Nobody knows whether the store has set that slice aside.
     pub(super) fn unsure(&mut self, now: Instant, want: &Want) {
         self.taken(now, now, want, None);
-        self.gives_back(now, want.slice, 0);
+        self.gives_back(now, want.slice);
     }
 
-    fn gives_back(&mut self, now: Instant, slice: HoldId, untold: u32) {
+    fn gives_back(&mut self, now: Instant, slice: HoldId) {
         self.open.remove(&slice);
-        self.returning.insert(slice, untold);
+        self.returning.insert(slice);
         self.care_by(now);
     }
 
@@ -298,7 +281,7 @@ impl Table {
         }
         let any = !closed.is_empty();
         for slice in closed {
-            self.gives_back(now, slice.id, slice.untold);
+            self.gives_back(now, slice.id);
         }
         any
     }
@@ -348,10 +331,10 @@ impl Table {
         }
         self.next_care = next;
         for slice in closed {
-            self.gives_back(now, slice.id, slice.untold);
+            self.gives_back(now, slice.id);
         }
         if all {
-            cares.extend(self.returning.keys().take(MOST_TOLD).map(|slice| (*slice, Care::GiveBack(LEASE))));
+            cares.extend(self.returning.iter().take(MOST_TOLD).map(|slice| (*slice, Care::GiveBack(LEASE))));
         }
         if !self.returning.is_empty() {
             // Those that the answer does not take away.
@@ -376,7 +359,7 @@ impl Table {
     /// What the store says of a slice, asked at `asked`. The requests that were told with it are to be noted as told first. True where it was called back.
     pub(super) fn cared(&mut self, now: Instant, asked: Instant, id: HoldId, care: &Care, cared: &Cared) -> bool {
         if let Care::GiveBack(_) = care {
-            if self.returning.remove(&id).is_some() {
+            if self.returning.remove(&id) {
                 self.given_back.push_back((now, id));
             }
             return false;
@@ -389,17 +372,16 @@ impl Table {
             slice.usable_until = asked + cared.usable.saturating_sub(MARGIN);
             return false;
         }
-        let untold = slice.untold;
         place.slice = None;
         place.quiet_until = place.quiet_until.max(now + QUIET);
-        self.gives_back(now, id, untold);
+        self.gives_back(now, id);
         cared.state == SliceState::Recalled
     }
 
     /// Every slice that may stand in the store: to be given back after a failover.
     pub(super) fn all(&self) -> Vec<HoldId> {
         let open = self.places.values().filter_map(|place| place.slice.as_ref().map(|slice| slice.id));
-        open.chain(self.returning.keys().copied()).chain(self.given_back.iter().map(|(_, id)| *id)).collect()
+        open.chain(self.returning.iter().copied()).chain(self.given_back.iter().map(|(_, id)| *id)).collect()
     }
 }
 

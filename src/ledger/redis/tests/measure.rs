@@ -10,7 +10,9 @@ use tokio::task::JoinSet;
 use super::runner::{Fault, Single};
 use super::server::Server;
 use super::subject::{GATEWAY, IDENTITY, done};
-use crate::ledger::redis::operations::Operations;
+use crate::ledger::outbox::{Ending, HoldFacts, Record};
+use crate::ledger::redis::memory::AdmittedHold;
+use crate::ledger::redis::operations::{Operations, Told, Wanted};
 use crate::ledger::rules::tests::script::{ACCOUNT, hold_id, label, usd};
 use crate::ledger::{AdmitRequest, Certainty, Renewal, Settlement};
 use crate::prices::{Unit, Usage};
@@ -44,6 +46,63 @@ async fn round<Work: Future<Output = ()> + Send + 'static>(runner: &Single, call
         ended.unwrap();
     }
     cost(runner).await
+}
+
+/// What a request costs that is admitted from a slice, told of with `at_once - 1` others, and ends in the next call.
+#[tokio::test]
+#[ignore = "only prints"]
+async fn what_a_request_from_a_slice_costs() {
+    let server = Server::start("");
+    let operations = Arc::new(Operations::new(Single::new(server.connect().await, Fault::None), TimeZone::UTC));
+    done(operations.ensure_account(ACCOUNT, 0, None).await);
+    done(operations.adopt(ACCOUNT, IDENTITY, GATEWAY, LEASE).await);
+    done(operations.set_credits(ACCOUNT, IDENTITY, Some(usd(1 << 50))).await);
+    let secret = Secret::presented("sg_live_measure".into());
+    let new = NewToken { name: "measure".into(), kind: TokenKind::Api, balance: Some(usd(1 << 50)), active_balance: true, expire_time: None, reset: None };
+    let token = done(operations.create_token(ACCOUNT, IDENTITY, &new, &secret.hash(), "sg_live_...").await).unwrap().id;
+    let slice = hold_id(1_000_000);
+    let wanted = Wanted { slice, token, secret: secret.hash(), most: usd(1 << 45), least: usd(1) };
+    done(operations.take_slice(ACCOUNT, IDENTITY, &wanted, LEASE, GATEWAY).await).unwrap();
+    let mut next = 0;
+    for at_once in [1, 4, 16, 64, 128] {
+        let hold = |number: usize| {
+            let label = Arc::new(label("text__chat"));
+            let facts = HoldFacts { amount: usd(1_000_000), on_token: true, on_account: true, lease: LEASE, label, slice: Some(slice) };
+            AdmittedHold { hold: hold_id(number), account: ACCOUNT.into(), token, facts }
+        };
+        let end = |number: usize| {
+            let settlement = Settlement {
+                hold: hold_id(number),
+                cost: usd(1_234),
+                certainty: Certainty::Exact,
+                usage: Usage::default().with(Unit::Input, 120).with(Unit::CacheRead, 12).with(Unit::Output, 345),
+                label: label("text__chat"),
+                price_version: "2026-01-01".into(),
+            };
+            let AdmittedHold { account, token, facts, .. } = hold(number);
+            Arc::new(Record { ending: Ending::Settle(settlement), account, token, facts, written_at: jiff::Timestamp::UNIX_EPOCH })
+        };
+        let first = next;
+        let calls = 2_000;
+        let call = |number: usize| {
+            let begin = first + number * at_once;
+            let ended = if number == 0 { Vec::new() } else { (begin - at_once..begin).map(end).collect() };
+            let told = Told { admitted: (begin..begin + at_once).map(hold).collect(), ended, slices: Vec::new() };
+            let operations = operations.clone();
+            async move { _ = done(operations.tell(ACCOUNT, IDENTITY, &told).await) }
+        };
+        call(0).await;
+        cost(operations.runner()).await;
+        for number in 1..calls {
+            call(number).await;
+        }
+        let each = cost(operations.runner()).await;
+        next = first + calls * at_once;
+        eprintln!(
+            "{at_once} requests at once: {each} us a call, {:.1} us a request",
+            each.parse::<f64>().unwrap_or(0.0) / f64::from(u32::try_from(at_once).unwrap())
+        );
+    }
 }
 
 #[tokio::test]

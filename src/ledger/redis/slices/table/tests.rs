@@ -126,7 +126,7 @@ impl Pair {
                     self.asked += 1;
                     let hold = HoldId::derived(&[&self.asked.to_string()]);
                     let facts = HoldFacts { amount: usd(amount), on_token: true, slice: Some(part.slice), ..HoldFacts::default() };
-                    self.table.to_be_told(self.now, AdmittedHold { hold, account: Arc::from("a"), token: TokenId(1), facts });
+                    self.table.note_admitted(self.now, AdmittedHold { hold, account: Arc::from("a"), token: TokenId(1), facts });
                     self.admitted.push((hold, amount));
                 }
             }
