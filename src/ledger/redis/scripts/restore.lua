@@ -13,7 +13,7 @@ if call('HEXISTS', FIGURES, token) == 0 then
   return answer('unknown')
 end
 local hold = {token = token, amount = tonumber(ARGV[9]), on_token = ARGV[10] == '1', on_account = ARGV[11] == '1', lease_end = later(ARGV[12]), label = ARGV[13]}
-local put_back = make_hold(id, hold, ARGV[14])
+local put_back = make_hold(id, hold, ARGV[14], call('HGET', HOLDS, id))
 if put_back == nil then
   return answer('range')
 end

@@ -19,11 +19,30 @@ local function next_arguments(count)
   return unpack(ARGV, first, at - 1)
 end
 
-for _ = 1, tonumber(next_arguments(1)) do
+-- What HOLDS says of those that the next `count` groups of `size` arguments are about, the id at place `place` of each group.
+local function stored_holds(count, size, place)
+  local ids, found = {}, {}
+  for index = 1, count do
+    ids[index] = ARGV[at + (index - 1) * size + place - 1]
+  end
+  local stored = count > 0 and call('HMGET', HOLDS, unpack(ids)) or {}
+  for index, id in ipairs(ids) do
+    found[id] = stored[index] or nil
+  end
+  return found
+end
+
+local count = tonumber(next_arguments(1))
+local stored = stored_holds(count, 8, 1)
+local known = {}
+for _ = 1, count do
   local id, slice, token, amount, on_token, on_account, lease, label = next_arguments(8)
-  if call('HEXISTS', FIGURES, token) == 1 then
+  if known[token] == nil then
+    known[token] = call('HEXISTS', FIGURES, token) == 1
+  end
+  if known[token] then
     local hold = {token = token, amount = tonumber(amount), on_token = on_token == '1', on_account = on_account == '1', lease_end = later(lease), label = label}
-    make_hold(id, hold, slice)
+    make_hold(id, hold, slice, stored[id])
   end
 end
 
@@ -37,8 +56,7 @@ local function live(id)
   if made[id] then
     return made[id]
   end
-  local stored = call('HGET', HOLDS, id)
-  return stored and read_hold(stored)
+  return stored[id] and read_hold(stored[id])
 end
 
 local function ended_now(id)
@@ -106,7 +124,9 @@ local function void(id, lease)
   return done, false
 end
 
-for _ = 1, tonumber(next_arguments(1)) do
+count = tonumber(next_arguments(1))
+stored = stored_holds(count, 7, 2)
+for _ = 1, count do
   local kind, id, first, certainty, usage, label, version = next_arguments(7)
   local done, charged, overrun, balance
   if kind == 'settle' then
@@ -141,12 +161,12 @@ for _ = 1, tonumber(next_arguments(1)) do
     slices[id], lowered[id] = false, false
     gone[#gone + 1] = id
   elseif hold then
-    local known = call('HMGET', SLICES, id, '!', '!' .. hold.token)
-    local bound, recalled = match(known[1] or '', '^%S+ %S+ (%d+) ([01])$')
+    local marks = call('HMGET', SLICES, id, '!', '!' .. hold.token)
+    local bound, recalled = match(marks[1] or '', '^%S+ %S+ (%d+) ([01])$')
     outcome = recalled == '0' and 'live' or 'recalled'
     local found = figure(hold.token)
     if outcome == 'live' then
-      local quiet = (known[2] and now < tonumber(known[2])) or (known[3] and now < tonumber(known[3]))
+      local quiet = (marks[2] and now < tonumber(marks[2])) or (marks[3] and now < tonumber(marks[3]))
       if vouched and not quiet then
         reset_if_due(hold.token)
         local all = free_beside(hold) + hold.amount

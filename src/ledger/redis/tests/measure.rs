@@ -48,9 +48,17 @@ async fn round<Work: Future<Output = ()> + Send + 'static>(runner: &Single, call
     cost(runner).await
 }
 
-/// What a request costs that is admitted from a slice, told of with `at_once - 1` others, and ends in the next call.
+/// CPU time of the server so far, in microseconds.
+async fn cpu(runner: &Single) -> f64 {
+    let info: String = redis::cmd("INFO").arg("cpu").query_async(&mut runner.connection()).await.unwrap();
+    let seconds = |field: &str| info.lines().find_map(|line| line.strip_prefix(field)?.trim().parse::<f64>().ok()).unwrap();
+    (seconds("used_cpu_user:") + seconds("used_cpu_sys:")) * 1e6
+}
+
+/// What a request costs on the ordinary road, and what one costs that is admitted from a slice, told of with others, and ends in the next call.
 #[tokio::test]
 #[ignore = "only prints"]
+#[allow(clippy::cast_precision_loss)]
 async fn what_a_request_from_a_slice_costs() {
     let server = Server::start("");
     let operations = Arc::new(Operations::new(Single::new(server.connect().await, Fault::None), TimeZone::UTC));
@@ -63,45 +71,51 @@ async fn what_a_request_from_a_slice_costs() {
     let slice = hold_id(1_000_000);
     let wanted = Wanted { slice, token, secret: secret.hash(), most: usd(1 << 45), least: usd(1) };
     done(operations.take_slice(ACCOUNT, IDENTITY, &wanted, LEASE, GATEWAY).await).unwrap();
+    let settlement = |number: usize| Settlement {
+        hold: hold_id(number),
+        cost: usd(1_234),
+        certainty: Certainty::Exact,
+        usage: Usage::default().with(Unit::Input, 120).with(Unit::CacheRead, 12).with(Unit::Output, 345),
+        label: label("text__chat"),
+        price_version: "2026-01-01".into(),
+    };
+    let admitted = |number: usize| {
+        let label = Arc::new(label("text__chat"));
+        let facts = HoldFacts { amount: usd(1_000_000), on_token: true, on_account: true, lease: LEASE, label, slice: Some(slice) };
+        AdmittedHold { hold: hold_id(number), account: ACCOUNT.into(), token, facts }
+    };
+    let ended = |number: usize| {
+        let AdmittedHold { account, token, facts, .. } = admitted(number);
+        Arc::new(Record { ending: Ending::Settle(settlement(number)), account, token, facts, written_at: jiff::Timestamp::UNIX_EPOCH })
+    };
+    let runner = operations.runner();
     let mut next = 0;
     for at_once in [1, 4, 16, 64, 128] {
-        let hold = |number: usize| {
-            let label = Arc::new(label("text__chat"));
-            let facts = HoldFacts { amount: usd(1_000_000), on_token: true, on_account: true, lease: LEASE, label, slice: Some(slice) };
-            AdmittedHold { hold: hold_id(number), account: ACCOUNT.into(), token, facts }
-        };
-        let end = |number: usize| {
-            let settlement = Settlement {
-                hold: hold_id(number),
-                cost: usd(1_234),
-                certainty: Certainty::Exact,
-                usage: Usage::default().with(Unit::Input, 120).with(Unit::CacheRead, 12).with(Unit::Output, 345),
-                label: label("text__chat"),
-                price_version: "2026-01-01".into(),
-            };
-            let AdmittedHold { account, token, facts, .. } = hold(number);
-            Arc::new(Record { ending: Ending::Settle(settlement), account, token, facts, written_at: jiff::Timestamp::UNIX_EPOCH })
-        };
-        let first = next;
-        let calls = 2_000;
-        let call = |number: usize| {
-            let begin = first + number * at_once;
-            let ended = if number == 0 { Vec::new() } else { (begin - at_once..begin).map(end).collect() };
-            let told = Told { admitted: (begin..begin + at_once).map(hold).collect(), ended, slices: Vec::new() };
-            let operations = operations.clone();
-            async move { _ = done(operations.tell(ACCOUNT, IDENTITY, &told).await) }
-        };
-        call(0).await;
-        cost(operations.runner()).await;
-        for number in 1..calls {
-            call(number).await;
+        let before = cpu(runner).await;
+        for _ in 0..ROUND / at_once {
+            let mut running = JoinSet::new();
+            for number in next..next + at_once {
+                let (operations, secret, settlement) = (Arc::clone(&operations), secret.hash(), settlement(number));
+                let (hold, want, label) = (hold_id(number), usd(1_000_000), label("text__chat"));
+                running.spawn(async move {
+                    let request = AdmitRequest { hold, token, secret, want, least: want, lease: LEASE, label };
+                    done(operations.admit(ACCOUNT, IDENTITY, &request).await);
+                    done(operations.settle(ACCOUNT, &settlement).await);
+                });
+            }
+            running.join_all().await;
+            next += at_once;
         }
-        let each = cost(operations.runner()).await;
-        next = first + calls * at_once;
-        eprintln!(
-            "{at_once} requests at once: {each} us a call, {:.1} us a request",
-            each.parse::<f64>().unwrap_or(0.0) / f64::from(u32::try_from(at_once).unwrap())
-        );
+        let ordinary = (cpu(runner).await - before) / ROUND as f64;
+        let before = cpu(runner).await;
+        for call in 0..ROUND / at_once {
+            let last = if call == 0 { Vec::new() } else { (next - at_once..next).map(ended).collect() };
+            let told = Told { admitted: (next..next + at_once).map(admitted).collect(), ended: last, slices: Vec::new() };
+            done(operations.tell(ACCOUNT, IDENTITY, &told).await);
+            next += at_once;
+        }
+        let sliced = (cpu(runner).await - before) / ROUND as f64;
+        eprintln!("{at_once} requests at once: {ordinary:.1} us a request, {sliced:.1} us from a slice");
     }
 }
 

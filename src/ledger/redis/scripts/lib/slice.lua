@@ -51,9 +51,10 @@ local function lower(id, part)
 end
 
 -- Makes the hold of a request that was admitted from a slice, or that a failover lost, whatever is free. What the slice has of it moves; the rest is held of
--- the budgets anew. Nothing happens where the hold lives, has a tombstone, or ended a moment ago. Returns whether it was made, nil where it cannot be counted.
-local function make_hold(id, hold, slice)
-  if made[id] or call('HEXISTS', HOLDS, id) == 1 or tombstone_of(id) or call('ZSCORE', ENDED, id) then
+-- the budgets anew. Nothing happens where the hold lives, has a tombstone, or ended a moment ago. `stored` is what HOLDS says of it. Returns whether it was made,
+-- nil where it cannot be counted.
+local function make_hold(id, hold, slice, stored)
+  if made[id] or stored or call('ZSCORE', ENDED, id) or tombstone_of(id) then
     return false
   end
   local found = figure(hold.token)
