@@ -179,14 +179,15 @@ impl Table {
         self.untold_ids.contains(&hold)
     }
 
-    /// What the store is told of next: requests, the oldest first, and whether these are all.
-    pub(super) fn tell_next(&mut self, now: Instant) -> (Vec<AdmittedHold>, bool) {
+    /// What the store is told of next: `most` requests, the oldest first, and whether these are all.
+    pub(super) fn tell_next(&mut self, now: Instant, most: usize) -> (Vec<AdmittedHold>, bool) {
         while self.untold.front().is_some_and(|(since, _)| now.saturating_duration_since(*since) > TELLABLE) {
             let Some((_, hold)) = self.untold.pop_front() else { break };
             tracing::warn!(hold = %hold.hold, "an admission could not be told for a minute: it is charged with its slice");
-            self.was_told(&hold, false);
+            self.untold_ids.remove(&hold.hold);
+            self.abandon(&hold);
         }
-        let next: Vec<AdmittedHold> = self.untold.iter().take(MOST_TOLD).map(|(_, hold)| hold.clone()).collect();
+        let next: Vec<AdmittedHold> = self.untold.iter().take(most).map(|(_, hold)| hold.clone()).collect();
         let all = next.len() == self.untold.len();
         (next, all)
     }
@@ -195,17 +196,21 @@ impl Table {
     pub(super) fn told(&mut self, count: usize) {
         for _ in 0..count {
             let Some((_, hold)) = self.untold.pop_front() else { break };
-            self.was_told(&hold, true);
+            self.untold_ids.remove(&hold.hold);
+            let slice = hold.facts.slice.and_then(|id| self.places.get_mut(self.open.get(&id)?)?.slice.as_mut());
+            if let Some(slice) = slice {
+                let less = |amount: Usd| amount.minus(hold.facts.amount).unwrap_or(Usd::ZERO).max(Usd::ZERO);
+                (slice.unregistered, slice.amount) = (less(slice.unregistered), less(slice.amount));
+            }
         }
     }
 
-    fn was_told(&mut self, hold: &AdmittedHold, moved: bool) {
-        self.untold_ids.remove(&hold.hold);
-        let slice = hold.facts.slice.and_then(|id| self.places.get_mut(self.open.get(&id)?)?.slice.as_mut());
-        // What was not told stays where it is: in the slice, for good.
-        if let Some(slice) = slice.filter(|_| moved) {
-            let less = |amount: Usd| amount.minus(hold.facts.amount).unwrap_or(Usd::ZERO).max(Usd::ZERO);
-            (slice.unregistered, slice.amount) = (less(slice.unregistered), less(slice.amount));
+    /// The store will never be told of a request: the slice that it was admitted from pays for it, and is not given back.
+    pub(super) fn abandon(&mut self, hold: &AdmittedHold) {
+        let Some(id) = hold.facts.slice else { return };
+        self.returning.remove(&id);
+        if let Some(place) = self.open.remove(&id).and_then(|key| self.places.get_mut(&key)) {
+            place.slice = None;
         }
     }
 

@@ -79,7 +79,7 @@ async fn tell(of: &OfAccount, slices: &Slices) -> Outcome {
     let mut told = Told::default();
     let all = {
         let mut table = of.table();
-        let (admitted, all) = table.tell_next(asked);
+        let (admitted, all) = table.tell_next(asked, MOST_TOLD);
         told.admitted = admitted;
         if !of.paused.load(Ordering::SeqCst) {
             told.slices = table.care(asked, all);
@@ -163,6 +163,7 @@ async fn one_by_one(of: &OfAccount, slices: &Slices, told: &Told, ended: Vec<Wai
     for hold in &told.admitted {
         if let Err(error) = restore(&slices.operations, hold).await {
             tracing::error!(hold = %hold.hold, %error, "an admission could not be told: it is charged with its slice");
+            of.table().abandon(hold);
         }
     }
     {

@@ -11,6 +11,9 @@ use proptest::test_runner::{Config, TestCaseError};
 use super::*;
 use crate::ledger::outbox::HoldFacts;
 
+/// How many requests are told of at a time: fewer than there are, now and then.
+const MOST: usize = 3;
+
 fn usd(nanos: i64) -> Usd {
     Usd::from_nanos(nanos).unwrap()
 }
@@ -97,7 +100,7 @@ fn step() -> impl Strategy<Value = Step> {
         20 => (0_i64..60).prop_map(Step::Ask),
         4 => answer().prop_map(Step::Take),
         8 => answer().prop_map(Step::Tell),
-        6 => prop_oneof![0_u64..20, 0_u64..1_500].prop_map(Step::Wait),
+        6 => prop_oneof![0_u64..20, 0_u64..600].prop_map(Step::Wait),
         1 => Just(Step::Recall),
         1 => Just(Step::CallBack),
     ]
@@ -141,7 +144,7 @@ impl Pair {
                 }
             }
             Step::Tell(answer) => {
-                let (admitted, all) = self.table.tell_next(self.now);
+                let (admitted, all) = self.table.tell_next(self.now, MOST);
                 let cares = self.table.care(self.now, all);
                 if matches!(answer, Answer::WasNotAsked) {
                     return;
@@ -172,7 +175,7 @@ fn all_of_it(balance: i64, steps: &[Step]) -> Result<usize, TestCaseError> {
         prop_assert!(free >= 0 && free + untold <= set_aside, "{free} free and {untold} untold of {set_aside}");
     }
     pair.table.close(pair.now);
-    for _ in 0..10 {
+    while !pair.table.is_empty() {
         pair.play(Step::Wait(50));
         pair.play(Step::Tell(Answer::Comes));
     }
@@ -242,6 +245,17 @@ fn what_was_called_back_is_seen_with_the_next_look_and_none_is_asked_for_a_while
         pair.play(Step::Ask(25));
     }
     assert_eq!(pair.table.wanted(pair.now).len(), 1);
+}
+
+#[test]
+fn a_slice_whose_request_could_not_be_told_is_not_given_back() {
+    let mut pair = with_a_slice();
+    pair.play(Step::Ask(25));
+    assert_eq!(pair.admitted.len(), 1);
+    pair.play(Step::Wait(60_001));
+    pair.play(Step::Tell(Answer::Comes));
+    assert!(pair.table.is_empty() && pair.table.all().is_empty() && pair.store.holds.is_empty());
+    assert_eq!(pair.store.slices.len(), 1, "it is charged when its lease ends");
 }
 
 #[test]
