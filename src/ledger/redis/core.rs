@@ -19,6 +19,7 @@ use super::slices::Slices;
 use crate::ledger::outbox::{Ending, HoldFacts, Outbox, Record, Slot};
 use crate::ledger::types::{HoldId, LedgerError};
 use crate::money::{MoneyError, Usd};
+use crate::tokens::TokenId;
 
 /// The scripts on the real servers.
 pub(super) type Scripts = Operations<Connections>;
@@ -129,6 +130,11 @@ impl Core {
     /// The account of a running request.
     pub(super) fn account_of(&self, hold: HoldId) -> Option<Arc<str>> {
         locked(&self.running).get(&hold).map(|running| Arc::clone(&running.hold.account))
+    }
+
+    /// Whose running request it is, and whether it stands on the account's budget.
+    pub(super) fn token_of(&self, hold: HoldId) -> Option<(TokenId, bool)> {
+        locked(&self.running).get(&hold).map(|running| (running.hold.token, running.hold.facts.on_account))
     }
 
     /// Waits a moment until the server knows a hold that this gateway granted by itself.

@@ -171,12 +171,23 @@ async fn keep(core: &Core, hold: HoldId, kept: HoldId, lease: Duration, reply: S
 }
 
 async fn renew(core: &Core, renewal: Renewal) -> Result<Renewed, LedgerError> {
-    let Some(account) = core.account_of(renewal.hold) else { return Ok(Renewed::Gone) };
+    let (Some(account), Some((token, on_account))) = (core.account_of(renewal.hold), core.token_of(renewal.hold)) else { return Ok(Renewed::Gone) };
     core.told(&account, renewal.hold).await;
-    let renewed = core.answered(core.operations.renew(&account, &[renewal]).await)?;
-    let renewed = renewed.into_iter().next().ok_or_else(unanswered)??;
+    let mut renewed = renew_once(core, &account, renewal).await?;
+    // What others hold may be slices, of the token or of others of the account.
+    for of in [Some(token), None].into_iter().take(if on_account { 2 } else { 1 }) {
+        let Renewed::NotRaised { others, .. } = renewed else { break };
+        if others.is_positive() && core.slices.recall_now(core, &account, of).await? {
+            renewed = renew_once(core, &account, renewal).await?;
+        }
+    }
     if renewed == Renewed::Done {
         core.raised(renewal.hold, renewal.raise_to);
     }
     Ok(renewed)
+}
+
+async fn renew_once(core: &Core, account: &str, renewal: Renewal) -> Result<Renewed, LedgerError> {
+    let renewed = core.answered(core.operations.renew(account, &[renewal]).await)?;
+    Ok(renewed.into_iter().next().ok_or_else(unanswered)??)
 }

@@ -108,6 +108,11 @@ impl Slices {
         Ok(Some(Admission::Granted(Grant::new(Arc::clone(settler), Arc::clone(facts), request.hold, Some(request.lease), admitted))))
     }
 
+    /// Calls back the slices of a token, or of the whole account, for a running request that wants more. True where it is worth asking again.
+    pub(in crate::ledger::redis) async fn recall_now(self: &Arc<Self>, core: &Core, account: &str, token: Option<TokenId>) -> Result<bool, LedgerError> {
+        self.recall(core, account, token, Instant::now() + PATIENCE).await
+    }
+
     /// Calls back the slices of a token, or of the whole account, for a request that they stand in the way of; waits for them until the deadline. True where it
     /// is worth asking again.
     async fn recall(self: &Arc<Self>, core: &Core, account: &str, token: Option<TokenId>, deadline: Instant) -> Result<bool, LedgerError> {
@@ -127,8 +132,9 @@ impl Slices {
             Some(Recall { none_until: None, ended }) if began.saturating_duration_since(ended) < PATIENCE => return Ok(false),
             _ => {}
         }
-        let (any, none_until) = self.call_back(core, &of, token, true, deadline).await?;
-        *last = Some(Recall { ended: Instant::now(), none_until });
+        // Where no slices are taken there is nothing to keep from being taken, and nothing to remember of that.
+        let (any, none_until) = self.call_back(core, &of, token, self.on, deadline).await?;
+        *last = (self.on || none_until.is_none()).then(|| Recall { ended: Instant::now(), none_until });
         Ok(any)
     }
 
