@@ -110,6 +110,20 @@ pub trait Operation: Send + Sync + 'static {
         self.ask(request).map(|ask| Ask { model: model.to_owned(), ..ask })
     }
 
+    /// Whether [`Operation::ask_counted`] knows more of this model's tokens than that each has a byte.
+    fn counts(&self, _model: &str) -> bool {
+        false
+    }
+
+    /// What the body asks of the model, with its texts counted in the model's own tokens instead of in bytes: a tighter bound of the same request. Work
+    /// for a thread that may stand still: a tenth of a second for a megabyte.
+    ///
+    /// # Errors
+    /// As [`Operation::ask`].
+    fn ask_counted(&self, _body: &Bytes, _model: &str) -> Result<Ask, AskError> {
+        Err(AskError::unsupported("model", "the tokens of this model cannot be counted"))
+    }
+
     /// The ids of what is kept at the provider that the request names: see [`Seal`].
     fn kept_ids(&self, _request: &RequestView<'_>) -> Vec<KeptId> {
         Vec::new()
@@ -144,6 +158,11 @@ pub trait Operation: Send + Sync + 'static {
 
     /// True where the provider's answers tell what they cost ([`Measured::reported_cost`]): that is charged then, and the price book only bounds it.
     fn reports_cost(&self) -> bool {
+        false
+    }
+
+    /// True where the bound on searches is a guess: neither the request nor the provider limits them.
+    fn guesses_searches(&self, _ask: &Ask) -> bool {
         false
     }
 
@@ -283,7 +302,8 @@ pub struct Measured {
     pub served_output: u64,
     /// The API's own end was seen, or what the provider reports only there: nothing of the usage is missing.
     pub complete: bool,
-    /// The cost in the provider's own words, where the route says where it stands or the operation's answers tell it.
+    /// The cost in the provider's own words, where the route says where it stands or the operation's answers tell it. One that cannot be, such as a
+    /// negative one, may be told as the most that can be counted, which nobody believes.
     pub reported_cost: Option<Usd>,
 }
 
@@ -345,6 +365,11 @@ pub trait Api: std::fmt::Debug + Send + Sync + 'static {
     /// True where operations are known and stand below a mount. False where any call is taken, at the price of the route.
     fn has_operations(&self) -> bool {
         true
+    }
+
+    /// Whether an upstream of it may tell in an answer what that costs, where a route says that it does.
+    fn may_report_cost(&self) -> bool {
+        false
     }
 
     /// Whether its clients send their one secret both as `Authorization` and as `api-key`.
@@ -427,12 +452,42 @@ impl Ask {
 // === impl NoOperation ===
 
 impl NoOperation {
+    /// The operation, where it is called by the method that it wants.
+    fn unless(method: &Method, wants: &Method, path: &str, operation: &'static dyn Operation) -> Result<&'static dyn Operation, Self> {
+        if method == wants {
+            return Ok(operation);
+        }
+        Err(Self { message: format!("'{}' is available through this gateway with {wants} only, not {method}.", read::shown(path)) })
+    }
+
+    /// A path that is not served: because of what stands at the first of `not_yet` that it is below, its version left out; or there is nothing but `known`.
+    fn unknown(path: &str, below_version: &str, not_yet: &[(&str, &str)], known: &str) -> Self {
+        let is_below = |step: &str| below_version.strip_prefix(step).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+        let path = read::shown(path);
+        Self {
+            message: match not_yet.iter().find(|(step, _)| is_below(step)) {
+                Some((_, what)) => format!("'{path}' is not available through this gateway yet: it does not meter {what}."),
+                None => format!("'{path}' is not an operation that this gateway knows. It has {known}."),
+            },
+        }
+    }
+
     /// The path names the version that the base URL ends in already; `rest` is what follows it.
     fn version_twice(rest: &str) -> Self {
         Self {
             message: format!(
                 "The path names 'v1/' twice: the base URL ends in it already. The right path is '{}', once, below the base URL.",
                 read::shown(rest)
+            ),
+        }
+    }
+
+    /// The path names a step twice that the base URL ends in already; `right` is the path with that once.
+    pub(crate) fn named_twice(step: &str, right: &str) -> Self {
+        Self {
+            message: format!(
+                "The path names '{step}/' twice: the base URL that the client was given ends in it already. The right path is '{}'.",
+                read::shown(right)
             ),
         }
     }

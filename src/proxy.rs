@@ -20,6 +20,7 @@ mod jobs;
 mod keep_alive;
 mod quote;
 mod record;
+mod recount;
 mod respond;
 mod rolling;
 mod route;
@@ -41,9 +42,10 @@ use crate::config::Live;
 use crate::ledger::Ledger;
 use crate::telemetry::Metrics;
 
-use self::admit::Granted;
+use self::admit::{Admitting, Granted};
 use self::identify::BadCredentials;
 use self::record::Record;
+use self::recount::Counting;
 use self::rolling::Experience;
 use self::upstream::UpstreamClients;
 
@@ -57,6 +59,7 @@ pub struct Proxy {
     bad_credentials: BadCredentials,
     in_flight: InFlight,
     experience: Arc<Experience>,
+    counting: Counting,
     lease: std::time::Duration,
     max_body: usize,
 }
@@ -82,6 +85,7 @@ impl Proxy {
             bad_credentials: BadCredentials::default(),
             in_flight: InFlight::default(),
             experience: Arc::default(),
+            counting: Counting::default(),
             lease,
             max_body,
         }
@@ -121,7 +125,8 @@ impl Proxy {
         record.identified(&identified);
         let quoted = quote::quote(identified, self.max_body).await?;
         record.quoted(&quoted);
-        admit::admit(quoted, &self.ledger, record.id(), self.lease, &self.metrics).await
+        let admitting = Admitting { ledger: &self.ledger, counting: &self.counting, metrics: &self.metrics, lease: self.lease };
+        admit::admit(quoted, record.id(), admitting).await
     }
 }
 

@@ -6,7 +6,7 @@ use crate::support::client::Failure;
 use crate::support::gateway::MAIN_KEY;
 use crate::support::money::nanos;
 use crate::support::routes::{Routes, UPSTREAM_KEY};
-use crate::support::{Answer, Gateway, Request, Setup, StandIn, events};
+use crate::support::{Answer, Gateway, Request, Setup, StandIn, events, promises};
 
 /// $1 a million input tokens, $1.25 and $2 written to the cache, $0.10 read from it, $5 output; $10 a thousand searches.
 const MODEL: &str = "claude-haiku-4-5";
@@ -27,13 +27,15 @@ fn body(content: &str, max_tokens: u64) -> Value {
 }
 
 fn streamed(content: &str, max_tokens: u64) -> Value {
-    let mut body = body(content, max_tokens);
-    body["stream"] = json!(true);
-    body
+    promises::with(body(content, max_tokens), json!({"stream": true}))
 }
 
 fn send(secret: &str, body: &Value) -> Request {
     Request::post("/v1/messages", body).header("x-api-key", secret).header("anthropic-version", "2023-06-01")
+}
+
+fn ask(secret: &str, content: &str, stream: bool, limit: u64) -> Request {
+    send(secret, &if stream { streamed(content, limit) } else { body(content, limit) })
 }
 
 /// Panics unless the answer is this refusal, in Anthropic's shape.
@@ -92,15 +94,7 @@ async fn searches_are_counted_and_held_for() {
 async fn the_charge_is_durable_when_the_client_has_seen_the_end() {
     let provider = StandIn::start().await;
     let mut gateway = gateway(&provider).await;
-    let secret = gateway.tokens().with_budget("durable", "1.00").await;
-    for turn in 0..3 {
-        let mut stream = gateway.client().stream(send(&secret, &streamed(&format!("durable {turn} @{{tokens=30}}"), 100))).await.unwrap();
-        while !stream.event().await.unwrap().unwrap().starts_with("event: message_stop") {}
-        gateway.kill9();
-        gateway.audit();
-        gateway.launch().await;
-        assert_eq!(gateway.tokens().settled("durable").await.spent, provider.cost());
-    }
+    promises::the_charge_is_durable(&provider, &mut gateway, ask, 3, "event: message_stop").await;
     gateway.close().await;
 }
 
@@ -147,15 +141,7 @@ async fn a_stream_that_breaks_off_costs_its_input_and_what_passed() {
 async fn reports_that_cannot_be_cost_the_hold() {
     let provider = StandIn::start().await;
     let gateway = gateway(&provider).await;
-    for (number, (usage, stream)) in [("negative", false), ("absurd", true), ("negative", true), ("absurd", false)].into_iter().enumerate() {
-        let name = format!("odd-{number}");
-        let secret = gateway.tokens().with_budget(&name, "1.00").await;
-        let content = format!("{name} @{{tokens=20 usage={usage}}}");
-        let body = if stream { streamed(&content, 1_000) } else { body(&content, 1_000) };
-        gateway.client().ask(send(&secret, &body)).await.expect(200);
-        let spent = gateway.tokens().settled(&name).await.spent;
-        assert!((1_000 * 5_000..1_000 * 5_000 + 1_000_000).contains(&spent), "{usage} {stream}: {spent}");
-    }
+    promises::odd_reports_cost_the_hold(&gateway, ask, 1_000 * 5_000..1_000 * 5_000 + 1_000_000).await;
     gateway.close().await;
 }
 
@@ -269,11 +255,7 @@ async fn what_cannot_be_priced_is_refused_before_it_is_sent() {
     let provider = StandIn::start().await;
     let gateway = gateway(&provider).await;
     let secret = gateway.tokens().with_budget("refused", "100.00").await;
-    let with = |more: Value| {
-        let mut body = body("refused", 9);
-        body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-        send(&secret, &body)
-    };
+    let with = |more: Value| send(&secret, &promises::with(body("refused", 9), more));
     for (more, param) in [
         (json!({"max_tokens": null}), "max_tokens"),
         (json!({"max_tokens": -1}), "max_tokens"),
@@ -299,12 +281,7 @@ async fn what_cannot_be_priced_is_refused_before_it_is_sent() {
 async fn a_client_that_hangs_up_pays_for_all_of_it() {
     let provider = StandIn::start().await;
     let gateway = gateway(&provider).await;
-    let secret = gateway.tokens().with_budget("gone", "1.00").await;
-    let stream = gateway.client().stream(send(&secret, &streamed("gone @{tokens=60 delay=1}", 100))).await.unwrap();
-    stream.hang_up_after(400).await.unwrap();
-    let spent = gateway.tokens().settled("gone").await.spent;
-    let row = provider.row_with("gone");
-    assert_eq!((spent, row.consumed.completion, row.finished), (row.consumed.cost, 60, true));
+    promises::who_hangs_up_pays(&provider, &gateway, ask, &[400]).await;
     gateway.close().await;
 }
 

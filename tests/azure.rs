@@ -5,12 +5,12 @@ use serde_json::{Value, json};
 use crate::support::asks::{limited, streamed};
 use crate::support::money::nanos;
 use crate::support::routes::{Routes, UPSTREAM_KEY};
-use crate::support::{Gateway, Request, Setup, StandIn, events};
+use crate::support::{Gateway, Request, Setup, StandIn, events, forms};
 
 const VERSION: &str = "api-version=2024-10-21";
 
 async fn gateway(provider: &StandIn) -> Gateway {
-    let routes = Routes::at(provider.address()).route("/openai/*", "azure", "azure", "deployments = { \"prod-mini\" = \"gpt-4o-mini\" }").openai("");
+    let routes = Routes::at(provider.address()).route("/openai/*", "azure", "azure", "deployments = { \"prod-mini\" = \"gpt-4o-mini\", \"prod-image\" = \"gpt-image-1\", \"prod-tts\" = \"gpt-4o-mini-tts\", \"prod-ears\" = \"gpt-4o-transcribe\" }").openai("");
     Gateway::start(Setup::new(&routes)).await
 }
 
@@ -77,6 +77,57 @@ async fn every_form_of_a_path_goes_where_it_says() {
     assert!(refusal.text().contains("nobody-knows"));
     for path in ["/openai/deployments/gpt-4o-mini/files", "/openai/files", "/openai/deployments/../chat/completions", "/openai/v1/batches"] {
         gateway.client().ask(Request::post(path, &json!({})).bearer(&secret)).await.refused(404, "route_not_found");
+    }
+    gateway.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn images_and_audio_of_a_deployment_cost_what_its_model_s_do() {
+    let provider = StandIn::start().await;
+    let gateway = gateway(&provider).await;
+    let secret = gateway.tokens().with_budget("media", "20.00").await;
+    let path = |deployment: &str, operation: &str| format!("/openai/deployments/{deployment}/{operation}?{VERSION}");
+    let recording = forms::wav(2_000, 2_000);
+    let written = |deployment: &str, operation: &str, model: &str, prompt: &str| {
+        let parts = [("file", Some("speech.wav"), recording.as_slice()), ("prompt", None, prompt.as_bytes()), ("model", None, model.as_bytes())];
+        // The official SDK leaves the model in the body; others do not send it.
+        forms::post(&path(deployment, operation), &parts[..if model.is_empty() { 2 } else { 3 }])
+    };
+    // Whatever a body says, a cheaper model among it, the path wins.
+    let requests = |deployment: fn(&str) -> String| {
+        [
+            Request::post(&path(&deployment("image"), "images/generations"), &json!({"prompt": "one @{tokens=272}", "quality": "low", "size": "1024x1024"})),
+            Request::post(&path(&deployment("image"), "images/generations"), &json!({"model": "dall-e-2", "prompt": "two @{tokens=272}", "stream": true})),
+            forms::post(&path(&deployment("image"), "images/edits"), &[("prompt", None, b"@{tokens=272}"), ("image", Some("a.png"), b"\x89PNG")]),
+            Request::post(&path(&deployment("tts"), "audio/speech"), &json!({"input": "one @{tokens=9}", "voice": "alloy", "stream_format": "sse"})),
+            written(&deployment("ears"), "audio/transcriptions", "", "one @{tokens=9}"),
+            written(&deployment("ears"), "audio/transcriptions", "whisper-1", "two @{tokens=9}"),
+            written(&deployment("ears"), "audio/translations", "whisper-1", "three @{tokens=9}"),
+        ]
+    };
+    let own = |what: &str| format!("prod-{what}");
+    let named = |what: &str| match what {
+        "image" => "gpt-image-1".to_owned(),
+        "tts" => "gpt-4o-mini-tts".to_owned(),
+        _ => "gpt-4o-transcribe".to_owned(),
+    };
+    for (number, request) in requests(own).into_iter().chain(requests(named)).enumerate() {
+        let before = (provider.cost(), gateway.tokens().settled("media").await.spent);
+        let answer = gateway.client().ask(request.header("api-key", &secret)).await.expect(200);
+        let row = provider.rows().pop().unwrap();
+        let deployment = if number < 7 { "/openai/deployments/prod-" } else { "/openai/deployments/gpt-" };
+        assert!(row.target.starts_with(deployment) && row.target.ends_with(VERSION), "{}", row.target);
+        assert_eq!(answer.body, row.sent, "{number}: every byte passes");
+        let spent = gateway.tokens().settled("media").await.spent - before.1;
+        assert_eq!((row.consumed.cost > 0, spent), (true, provider.cost() - before.0), "{number} {}", row.target);
+    }
+    // What has no price, and what is not an operation of a deployment.
+    let image = json!({"model": "gpt-image-1", "prompt": "x"});
+    for (operation, body) in [("images/generations", &image), ("audio/speech", &json!({"model": "tts-1", "input": "x", "voice": "alloy"}))] {
+        gateway.client().ask(Request::post(&path("nobody-knows", operation), body).header("api-key", &secret)).await.refused(403, "model_not_priced");
+    }
+    for operation in ["responses", "images/variations", "moderations"] {
+        gateway.client().ask(Request::post(&path("prod-image", operation), &image).header("api-key", &secret)).await.refused(404, "route_not_found");
     }
     gateway.close().await;
 }

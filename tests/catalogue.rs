@@ -7,10 +7,13 @@
 mod answers;
 mod attempt;
 mod chat;
+mod cohere;
+mod edenai;
 mod gemini;
 mod json;
 mod media;
 mod messages;
+mod mistral;
 mod models;
 mod responses;
 mod texts;
@@ -54,6 +57,19 @@ const TARGETS: &[&str] = &[
     "/v1beta/models/gemini-2.5-flash:countTokens",
     "/v1beta/models/gemini-embedding-001:embedContent",
     "/v1beta/models/gemini-embedding-001:batchEmbedContents",
+    "/v2/chat",
+    "/v2/embed",
+    "/v2/rerank",
+    "/mistral/v1/chat/completions",
+    "/mistral/v1/fim/completions",
+    "/mistral/v1/embeddings",
+    "/mistral/v1/ocr",
+    "/v3/chat/completions",
+    "/v3/llm/chat/completions",
+    "/v3/embeddings",
+    "/v3/v1/messages",
+    "/v3/v1/messages/count_tokens",
+    "/v3/universal-ai",
     "/ocr",
 ];
 
@@ -78,8 +94,9 @@ struct Outcome {
 
 fn all() -> Vec<Attempt> {
     let apis = [chat::attempts(), texts::attempts(), responses::attempts(), media::attempts(), messages::attempts(), gemini::attempts()];
+    let later = [cohere::attempts(), mistral::attempts(), edenai::attempts()];
     let others = [json::attempts(), models::attempts(), wire::attempts(), answers::attempts()];
-    apis.into_iter().chain(others).flatten().collect()
+    apis.into_iter().chain(later).chain(others).flatten().collect()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -103,12 +120,21 @@ async fn nobody_is_served_for_less_than_its_price() {
 impl Bench {
     async fn new() -> Self {
         let provider = StandIn::start().await;
-        let routes = Routes::at(provider.address())
+        let at = provider.address();
+        let routes = Routes::at(at)
+            .upstream("cohere", at, "", "")
+            .upstream("mistral", at, "/mistral", "")
             .anthropic("/v1/messages*", "")
             .openai("")
             .gemini("/v1beta/*", "")
             .route("/openai/*", "azure", "azure", "")
             .anthropic("/v1/*", "")
+            .route("/v2/chat*", "cohere", "cohere", "")
+            .route("/v2/embed*", "cohere", "cohere", "")
+            .route("/v2/rerank*", "cohere", "cohere", "")
+            .route("/mistral/v1/*", "mistral", "mistral", "")
+            .edenai("/v3/universal-ai*", "models = [\"text/*\"]\nprice = { reported = { json = \"/cost\" }, hold = \"0.05\" }")
+            .edenai("/v3/*", "default_max_output = 32768")
             .http("/ocr", r#"{ per_request = "0.01" }"#);
         let gateway = Gateway::start(Setup::new(&routes)).await;
         Self { provider, gateway, budgets: HashMap::new() }

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::support::client::Failure;
 use crate::support::money::nanos;
 use crate::support::routes::{Routes, UPSTREAM_KEY};
-use crate::support::{Answer, Gateway, Request, Setup, StandIn, events};
+use crate::support::{Answer, Gateway, Request, Setup, StandIn, events, promises};
 
 /// $2.50 a million input tokens, $10 output.
 const MODEL: &str = "command-a-03-2025";
@@ -31,13 +31,15 @@ fn body(content: &str, max_tokens: u64) -> Value {
 }
 
 fn streamed(content: &str, max_tokens: u64) -> Value {
-    let mut body = body(content, max_tokens);
-    body["stream"] = json!(true);
-    body
+    promises::with(body(content, max_tokens), json!({"stream": true}))
 }
 
 fn send(secret: &str, body: &Value) -> Request {
     Request::post("/v2/chat", body).bearer(secret)
+}
+
+fn ask(secret: &str, content: &str, stream: bool, limit: u64) -> Request {
+    send(secret, &if stream { streamed(content, limit) } else { body(content, limit) })
 }
 
 /// Panics unless the answer is this refusal, where Cohere's SDK reads it.
@@ -108,15 +110,7 @@ async fn embeddings_and_rankings_cost_what_they_bill() {
 async fn the_charge_is_durable_when_the_client_has_seen_the_end() {
     let provider = StandIn::start().await;
     let mut gateway = gateway(&provider).await;
-    let secret = gateway.tokens().with_budget("durable", "1.00").await;
-    for turn in 0..2 {
-        let mut stream = gateway.client().stream(send(&secret, &streamed(&format!("durable {turn} @{{tokens=30}}"), 100))).await.unwrap();
-        while !stream.event().await.unwrap().unwrap().starts_with("event: message-end") {}
-        gateway.kill9();
-        gateway.audit();
-        gateway.launch().await;
-        assert_eq!(gateway.tokens().settled("durable").await.spent, provider.cost());
-    }
+    promises::the_charge_is_durable(&provider, &mut gateway, ask, 2, "event: message-end").await;
     gateway.close().await;
 }
 
@@ -144,15 +138,7 @@ async fn a_stream_that_breaks_off_costs_what_passed() {
 async fn reports_that_cannot_be_cost_the_hold() {
     let provider = StandIn::start().await;
     let gateway = gateway(&provider).await;
-    for (number, (usage, stream)) in [("negative", false), ("absurd", true), ("negative", true), ("absurd", false)].into_iter().enumerate() {
-        let name = format!("odd-{number}");
-        let secret = gateway.tokens().with_budget(&name, "1.00").await;
-        let content = format!("{name} @{{tokens=20 usage={usage}}}");
-        let body = if stream { streamed(&content, 1_000) } else { body(&content, 1_000) };
-        gateway.client().ask(send(&secret, &body)).await.expect(200);
-        let spent = gateway.tokens().settled(&name).await.spent;
-        assert!((10_000_000..12_000_000).contains(&spent), "{usage} {stream}: {spent}");
-    }
+    promises::odd_reports_cost_the_hold(&gateway, ask, 10_000_000..12_000_000).await;
     gateway.close().await;
 }
 
@@ -248,11 +234,7 @@ async fn what_cannot_be_priced_is_refused_before_it_is_sent() {
     let provider = StandIn::start().await;
     let gateway = gateway(&provider).await;
     let secret = gateway.tokens().with_budget("refused", "100.00").await;
-    let with = |more: Value| {
-        let mut body = body("refused", 9);
-        body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-        send(&secret, &body)
-    };
+    let with = |more: Value| send(&secret, &promises::with(body("refused", 9), more));
     for (more, param) in [
         (json!({"max_tokens": -1}), "max_tokens"),
         (json!({"connectors": []}), "connectors"),
@@ -278,14 +260,7 @@ async fn what_cannot_be_priced_is_refused_before_it_is_sent() {
 async fn a_client_that_hangs_up_pays_for_all_of_it() {
     let provider = StandIn::start().await;
     let gateway = gateway(&provider).await;
-    for (name, bytes) in [("gone-1", 1), ("gone-400", 400), ("gone-1500", 1_500)] {
-        let secret = gateway.tokens().with_budget(name, "1.00").await;
-        let stream = gateway.client().stream(send(&secret, &streamed(&format!("{name} @{{tokens=60 delay=1}}"), 100))).await.unwrap();
-        stream.hang_up_after(bytes).await.unwrap();
-        let spent = gateway.tokens().settled(name).await.spent;
-        let row = provider.row_with(&format!("{name} "));
-        assert_eq!((spent, row.consumed.completion, row.finished), (row.consumed.cost, 60, true));
-    }
+    promises::who_hangs_up_pays(&provider, &gateway, ask, &[1, 400, 1_500]).await;
     gateway.close().await;
 }
 

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::support::process::{both, run};
 use crate::support::routes::Routes;
-use crate::support::{Gateway, Request, Setup, StandIn, events, ports};
+use crate::support::{Gateway, Request, Setup, StandIn, events, ports, promises};
 
 /// The base paths that tell the stand-in whose manners to have.
 const MANNERS: [&str; 5] = ["cumulative", "last-content", "groq", "deepseek", "openrouter"];
@@ -15,14 +15,13 @@ async fn gateway(provider: &StandIn) -> Gateway {
     for name in MANNERS {
         routes = routes.upstream(name, at, &format!("/{name}"), "provider = \"openai\"").route(&format!("/{name}/v1/*"), "openai", name, "");
     }
+    let routes = routes.route("/told/v1/*", "openai", "openrouter", "reports_cost = true");
     let routes = routes.upstream("own", at, "/cumulative", "").route("/own/v1/*", "openai", "own", "price = \"free\"");
     Gateway::start(Setup::new(&routes)).await
 }
 
 fn chat(content: &str, more: Value) -> Value {
-    let mut body = json!({"model": "gpt-4o-mini", "max_tokens": 50, "messages": [{"role": "user", "content": content}]});
-    body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-    body
+    promises::with(json!({"model": "gpt-4o-mini", "max_tokens": 50, "messages": [{"role": "user", "content": content}]}), more)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -52,6 +51,65 @@ async fn each_is_charged_what_it_reports_wherever_it_does() {
                 assert_eq!(answer.body, row.sent, "{name}: every byte passes");
             }
         }
+    }
+    gateway.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_cost_that_openrouter_tells_wins_where_the_route_says_so() {
+    let provider = StandIn::start().await;
+    let gateway = gateway(&provider).await;
+    let ask = async |mount: &str, token: &str, how: &str, more: Value| {
+        let secret = gateway.tokens().with_budget(token, "1.00").await;
+        let body = chat(&format!("{token} @{{{how} tokens=12 prompt=40}}"), more);
+        gateway.client().ask(Request::post(&format!("/{mount}/v1/chat/completions"), &body).bearer(&secret)).await.expect(200);
+        let row = provider.row_with(&format!("{token} "));
+        (gateway.tokens().settled(token).await.spent, row.consumed.cost)
+    };
+    let by_book = 40 * 150 + 12 * 600;
+    for (name, more) in
+        [("whole", json!({"usage": {"include": true}})), ("stream", json!({"stream": true, "usage": {"include": true}})), ("hidden", json!({"stream": true}))]
+    {
+        for (number, (how, spent)) in [
+            // Dearer than the book, and far above the hold; cheaper; a cached answer.
+            ("cost=0.000456", 456_000),
+            ("cost=0.5", 500_000_000),
+            ("cost=0.0000001", 100),
+            ("cost=0", 0),
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            assert_eq!(ask("told", &format!("{name}-{number}"), how, more.clone()).await, (spent, spent), "{name} {how}");
+        }
+        // Not told: by the book. What cannot be a cost: the hold, here all of the 50 tokens asked for.
+        assert_eq!(ask("told", &format!("{name}-missing"), "no-cost", more.clone()).await.0, by_book);
+        for (number, how) in ["cost=-0.01", "cost=many", "cost=1e300", "cost=100001"].into_iter().enumerate() {
+            let (spent, _) = ask("told", &format!("{name}-odd-{number}"), how, more.clone()).await;
+            assert!(spent > by_book && spent < 500_000, "{name} {how}: {spent}");
+        }
+        // Where the route says nothing, it is the price book that counts.
+        assert_eq!(ask("openrouter", &format!("{name}-untold"), "cost=0.5", more.clone()).await.0, by_book);
+    }
+    let metrics = gateway.metrics().await;
+    let of = |name: &str, token: &str| {
+        let line = metrics.lines().find(|line| line.starts_with(name) && line.contains(&format!("token=\"{token}\"")));
+        line.map_or(0.0, |line| line.rsplit(' ').next().unwrap().parse::<f64>().unwrap())
+    };
+    assert!(of("spendgate_overrun_usd_total", "whole-1") > 0.4);
+    assert_eq!((of("spendgate_estimated_charges_total", "whole-0"), of("spendgate_estimated_charges_total", "whole-missing")), (0.0, 1.0));
+    // Nothing else is asked by that name.
+    let secret = gateway.tokens().with_budget("strict", "1.00").await;
+    for (usage, named) in [
+        (json!({"include": true, "plugins": []}), "usage.plugins"),
+        (json!({"Include": true}), "usage.Include"),
+        (json!({"include": "yes"}), "usage.include"),
+        (json!(true), "'usage'"),
+        (json!([]), "'usage'"),
+    ] {
+        let body = chat("strict", json!({"usage": usage}));
+        let refused = gateway.client().ask(Request::post("/told/v1/chat/completions", &body).bearer(&secret)).await.refused(400, "invalid_request");
+        assert!(refused.text().contains(named), "{}", refused.text());
     }
     gateway.close().await;
 }

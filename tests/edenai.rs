@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::support::client::Failure;
 use crate::support::money::{CENT, nanos};
 use crate::support::routes::{Routes, UPSTREAM_KEY};
-use crate::support::{Answer, Gateway, Request, Setup, StandIn, events};
+use crate::support::{Answer, Gateway, Request, Setup, StandIn, events, promises};
 
 /// $0.15 a million input tokens, $0.60 output, at the seller's price.
 const CHAT: &str = "openai/gpt-4o-mini";
@@ -28,9 +28,7 @@ fn body(model: &str, content: &str) -> Value {
 }
 
 fn streamed(model: &str, content: &str) -> Value {
-    let mut body = body(model, content);
-    body["stream"] = json!(true);
-    body
+    promises::with(body(model, content), json!({"stream": true}))
 }
 
 fn chat(secret: &str, body: &Value) -> Request {

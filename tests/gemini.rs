@@ -110,6 +110,19 @@ async fn searches_are_billed_by_the_prompt_or_by_the_query_and_held_for() {
     let asked = nanos(refusal.json()["error"]["details"][0]["metadata"]["asked"].as_str().unwrap());
     assert_eq!(asked, 1_048_576 * 300 + 35_000_000 + 16 * 2_500);
     gateway.close().await;
+    // Where nothing limits them, the route says how many are held for.
+    for (route, searches) in [("", 32), ("held_searches = 5", 5), ("held_searches = 100", 100)] {
+        let gateway = Gateway::start(Setup::new(&Routes::at(provider.address()).gemini("/v1beta/*", route))).await;
+        let poor = gateway.tokens().with_budget("poor", "0.000001").await;
+        let asked = async |model: &str| {
+            let refusal = gateway.client().ask(Request::post(&path(How::Whole, model), &grounded).header("x-goog-api-key", &poor)).await;
+            nanos(refusal.json()["error"]["details"][0]["metadata"]["asked"].as_str().unwrap())
+        };
+        assert_eq!(asked("gemini-3.1-flash-lite").await, 1_048_576 * 250 + searches * 14_000_000 + 16 * 1_500, "{route}");
+        // Billed by the prompt: one.
+        assert_eq!(asked(MODEL).await, 1_048_576 * 300 + 35_000_000 + 16 * 2_500, "{route}");
+        gateway.close().await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -49,12 +49,25 @@ async fn a_job_is_held_for_and_charged_once_by_whoever_first_sees_what_it_cost()
     gateway.audit();
     gateway.launch().await;
     let poll = gateway.client().ask(Request::get(&dear).bearer(&secret)).await.expect(200);
-    assert_eq!((poll.body.as_ref(), told(&poll)), (provider.rows().last().unwrap().sent.as_slice(), 7 * CENT));
+    // The provider is asked for by its own id, and the answer tells the client its own again.
+    let sealed = dear.rsplit('/').next().unwrap();
+    let row = provider.rows().pop().unwrap();
+    let id = row.target.rsplit('/').next().unwrap().to_owned();
+    assert!(sealed.starts_with(&format!("{id}_sg")) && sealed.len() == id.len() + 35, "{sealed} {id}");
+    assert_eq!((poll.text().replace(sealed, &id), told(&poll)), (String::from_utf8(row.sent).unwrap(), 7 * CENT));
     assert_eq!(money(&gateway).await, (93 * CENT, 10 * CENT, 7 * CENT), "above its hold, and in full");
-    // Many at once, and another token of the account that knows its id: once, and on the token that began it.
-    let polls = (0..8).map(|number| Request::get(&cheap).bearer(if number % 2 == 0 { &secret } else { &other }));
+    // Another token of the account that knows its id, the provider's own id, and one that another job's seal stands behind: nothing is asked for.
+    let asked = provider.count();
+    gateway.client().ask(Request::get(&cheap).bearer(&other)).await.refused(404, "route_not_found");
+    let (bare, seal) = cheap.split_once("_sg").unwrap();
+    let (_, others_seal) = dear.split_once("_sg").unwrap();
+    for path in [bare.to_owned(), format!("{bare}_sg{others_seal}"), format!("{bare}_sg{}", seal.to_uppercase()), format!("{cheap}_sg{seal}")] {
+        gateway.client().ask(Request::get(&path).bearer(&secret)).await.refused(404, "route_not_found");
+    }
+    assert_eq!((provider.count(), money(&gateway).await), (asked, (93 * CENT, 10 * CENT, 7 * CENT)));
+    // Many at once: once.
     let mut asked = tokio::task::JoinSet::new();
-    for poll in polls {
+    for poll in (0..8).map(|_| Request::get(&cheap).bearer(&secret)) {
         let client = gateway.client();
         asked.spawn(async move { client.ask(poll).await.expect(200) });
     }
@@ -86,7 +99,7 @@ async fn a_job_that_is_not_known_to_have_begun_costs_its_hold_and_one_refused_no
     assert_eq!(gateway.tokens().settled("odd").await.spent, 0);
     client.ask(begin(&secret, "ocr/ocr_async/google", "@{cut=1}")).await.expect(502);
     assert_eq!(gateway.tokens().settled("odd").await.spent, 5 * CENT);
-    client.ask(Request::get("/v3/universal-ai/async/no-such-job").bearer(&secret)).await.expect(404);
+    client.ask(Request::get("/v3/universal-ai/async/no-such-job").bearer(&secret)).await.refused(404, "route_not_found");
     // An answer that breaks off, or does not say what it cost, settles nothing; the next one does.
     let begun = client.ask(begin(&secret, "ocr/ocr_async/google", "@{cost=0.01}")).await.expect(202);
     let path = format!("/v3/universal-ai/async/{}", begun.json()["public_id"].as_str().unwrap());

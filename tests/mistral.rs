@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::support::client::Failure;
 use crate::support::money::nanos;
 use crate::support::routes::{Routes, UPSTREAM_KEY};
-use crate::support::{Gateway, Request, Setup, StandIn, events};
+use crate::support::{Gateway, Request, Setup, StandIn, events, promises};
 
 /// $0.15 a million input tokens, $0.015 from the cache, $0.60 output.
 const MODEL: &str = "mistral-small-2603";
@@ -26,13 +26,15 @@ fn body(content: &str, max_tokens: u64) -> Value {
 }
 
 fn streamed(content: &str, max_tokens: u64) -> Value {
-    let mut body = body(content, max_tokens);
-    body["stream"] = json!(true);
-    body
+    promises::with(body(content, max_tokens), json!({"stream": true}))
 }
 
 fn send(secret: &str, body: &Value) -> Request {
     Request::post(CHAT, body).bearer(secret)
+}
+
+fn ask(secret: &str, content: &str, stream: bool, limit: u64) -> Request {
+    send(secret, &if stream { streamed(content, limit) } else { body(content, limit) })
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -178,11 +180,7 @@ async fn credentials_paths_and_refusals() {
         let refusal = client.ask(Request::post(&format!("/mistral/v1/{path}"), &json!({})).bearer(&secret)).await.refused(404, "route_not_found");
         assert!(refusal.json()["message"].as_str().unwrap().contains(path.trim_start_matches("v1/")), "{path}");
     }
-    let with = |more: Value| {
-        let mut body = body("refused", 9);
-        body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-        send(&secret, &body)
-    };
+    let with = |more: Value| send(&secret, &promises::with(body("refused", 9), more));
     for (more, param) in [
         (json!({"stream_options": {"include_usage": true}}), "stream_options"),
         (json!({"guardrails": [{}]}), "guardrails"),
@@ -205,14 +203,7 @@ async fn credentials_paths_and_refusals() {
 async fn a_client_that_hangs_up_pays_for_all_of_it() {
     let provider = StandIn::start().await;
     let gateway = gateway(&provider).await;
-    for (name, bytes) in [("gone-1", 1), ("gone-700", 700)] {
-        let secret = gateway.tokens().with_budget(name, "1.00").await;
-        let stream = gateway.client().stream(send(&secret, &streamed(&format!("{name} @{{tokens=60 delay=1}}"), 100))).await.unwrap();
-        stream.hang_up_after(bytes).await.unwrap();
-        let spent = gateway.tokens().settled(name).await.spent;
-        let row = provider.row_with(&format!("{name} "));
-        assert_eq!((spent, row.consumed.completion, row.finished), (row.consumed.cost, 60, true));
-    }
+    promises::who_hangs_up_pays(&provider, &gateway, ask, &[1, 700]).await;
     gateway.close().await;
 }
 

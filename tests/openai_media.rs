@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::support::client::Failure;
 use crate::support::money::nanos;
 use crate::support::routes::Routes;
-use crate::support::{Answer, Gateway, Request, Setup, StandIn, events, forms};
+use crate::support::{Answer, Gateway, Request, Setup, StandIn, events, forms, promises};
 
 /// $5, $10, $40 a million tokens of text, of images given, of images made.
 const IMAGES: &str = "gpt-image-1";
@@ -17,9 +17,7 @@ async fn gateway(provider: &StandIn) -> Gateway {
 }
 
 fn generation(prompt: &str, more: Value) -> Value {
-    let mut body = json!({"model": IMAGES, "prompt": prompt, "quality": "low", "size": "1024x1024"});
-    body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-    body
+    promises::with(json!({"model": IMAGES, "prompt": prompt, "quality": "low", "size": "1024x1024"}), more)
 }
 
 fn generate(secret: &str, body: &Value) -> Request {
@@ -27,8 +25,7 @@ fn generate(secret: &str, body: &Value) -> Request {
 }
 
 fn speak(secret: &str, model: &str, input: &str, more: Value) -> Request {
-    let mut body = json!({"model": model, "input": input, "voice": "alloy", "response_format": "pcm"});
-    body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    let body = promises::with(json!({"model": model, "input": input, "voice": "alloy", "response_format": "pcm"}), more);
     Request::post("/v1/audio/speech", &body).bearer(secret)
 }
 

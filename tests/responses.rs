@@ -6,7 +6,7 @@ use crate::support::asks::MODEL;
 use crate::support::client::Failure;
 use crate::support::money::nanos;
 use crate::support::routes::Routes;
-use crate::support::{Answer, Client, Gateway, Request, Setup, StandIn, events};
+use crate::support::{Answer, Client, Gateway, Request, Setup, StandIn, events, promises};
 
 const RESPONSES: &str = "/v1/responses";
 /// What the model takes: what input is bounded by that is not seen.
@@ -28,6 +28,10 @@ fn streamed(input: &str, limit: u64) -> Value {
 
 fn send(secret: &str, body: &Value) -> Request {
     Request::post(RESPONSES, body).bearer(secret)
+}
+
+fn ask(secret: &str, content: &str, stream: bool, limit: u64) -> Request {
+    send(secret, &if stream { streamed(content, limit) } else { body(content, limit) })
 }
 
 /// The text without the seals, and how many there were.
@@ -197,15 +201,7 @@ async fn searches_are_counted_and_held_for() {
 async fn the_charge_is_durable_when_the_client_has_seen_the_end() {
     let provider = StandIn::start().await;
     let mut gateway = gateway(&provider).await;
-    let secret = gateway.tokens().with_budget("durable", "1.00").await;
-    for turn in 0..3 {
-        let mut stream = gateway.client().stream(send(&secret, &streamed(&format!("durable {turn} @{{tokens=30}}"), 100))).await.unwrap();
-        while !stream.event().await.unwrap().unwrap().starts_with("event: response.completed") {}
-        gateway.kill9();
-        gateway.audit();
-        gateway.launch().await;
-        assert_eq!(gateway.tokens().settled("durable").await.spent, provider.cost());
-    }
+    promises::the_charge_is_durable(&provider, &mut gateway, ask, 3, "event: response.completed").await;
     gateway.close().await;
 }
 
@@ -238,14 +234,7 @@ async fn a_stream_that_breaks_off_costs_what_passed() {
 async fn a_client_that_hangs_up_anywhere_pays_for_all_of_it() {
     let provider = StandIn::start().await;
     let gateway = gateway(&provider).await;
-    let secret = gateway.tokens().with_budget("gone", "1.00").await;
-    for place in [1, 200, 700, 1_500, 2_600, 4_000] {
-        let stream = gateway.client().stream(send(&secret, &streamed(&format!("gone {place} @{{tokens=40 delay=1}}"), 100))).await.unwrap();
-        stream.hang_up_after(place).await.unwrap();
-        let spent = gateway.tokens().settled("gone").await.spent;
-        let row = provider.row_with(&format!("gone {place} "));
-        assert_eq!((spent, row.consumed.completion, row.finished), (provider.cost(), 40, true));
-    }
+    promises::who_hangs_up_pays(&provider, &gateway, ask, &[1, 200, 700, 1_500, 2_600, 4_000]).await;
     gateway.close().await;
 }
 
@@ -253,15 +242,7 @@ async fn a_client_that_hangs_up_anywhere_pays_for_all_of_it() {
 async fn reports_that_cannot_be_cost_the_hold() {
     let provider = StandIn::start().await;
     let gateway = gateway(&provider).await;
-    for (number, (usage, stream)) in [("negative", false), ("absurd", true), ("negative", true), ("absurd", false)].into_iter().enumerate() {
-        let name = format!("odd-{number}");
-        let secret = gateway.tokens().with_budget(&name, "1.00").await;
-        let content = format!("{name} @{{tokens=20 usage={usage}}}");
-        let body = if stream { streamed(&content, 1_000) } else { body(&content, 1_000) };
-        gateway.client().ask(send(&secret, &body)).await.expect(200);
-        let spent = gateway.tokens().settled(&name).await.spent;
-        assert!((1_000 * 600..1_000 * 600 + 200 * 150).contains(&spent), "{usage} {stream}: {spent}");
-    }
+    promises::odd_reports_cost_the_hold(&gateway, ask, 1_000 * 600..1_000 * 600 + 200 * 150).await;
     gateway.close().await;
 }
 

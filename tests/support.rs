@@ -11,6 +11,7 @@ pub(crate) mod journal;
 pub(crate) mod money;
 pub(crate) mod ports;
 pub(crate) mod process;
+pub(crate) mod promises;
 pub(crate) mod random;
 pub(crate) mod raw;
 pub(crate) mod redis;

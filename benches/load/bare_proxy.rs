@@ -66,7 +66,9 @@ pub(crate) fn run(listen: &str, upstream: &str, store: Option<&str>) -> anyhow::
 
 impl Store {
     async fn connect(address: &str) -> anyhow::Result<Self> {
-        let mut connection = redis::Client::open(format!("redis://{address}"))?.get_multiplexed_async_connection().await?;
+        // On a busy machine an answer may take longer than the client waits by default.
+        let patient = redis::AsyncConnectionConfig::new().set_response_timeout(None);
+        let mut connection = redis::Client::open(format!("redis://{address}"))?.get_multiplexed_async_connection_with_config(&patient).await?;
         let sha = redis::cmd("SCRIPT").arg("LOAD").arg(SCRIPT).query_async(&mut connection).await?;
         Ok(Self { connection, sha })
     }

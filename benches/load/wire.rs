@@ -1,5 +1,7 @@
 //! Just enough HTTP/1.1 to read messages off a socket at little cost: the load must not be what is measured.
 
+use std::time::Instant;
+
 use anyhow::{Context, bail};
 use memchr::memmem;
 use tokio::io::AsyncReadExt;
@@ -9,6 +11,15 @@ use tokio::net::TcpStream;
 enum End {
     After(usize),
     LastChunk,
+}
+
+/// A whole message.
+pub(crate) struct Message<'a> {
+    pub(crate) bytes: &'a [u8],
+    /// Where the body begins.
+    pub(crate) body: usize,
+    /// When the first byte of the body was here.
+    pub(crate) first_byte: Instant,
 }
 
 /// Reads messages off a socket, one after the other; no pipelining.
@@ -21,10 +32,11 @@ pub(crate) struct Reader {
 
 impl Reader {
     /// Reads one whole message. None when the other side has closed between two.
-    pub(crate) async fn message(&mut self, socket: &mut TcpStream) -> anyhow::Result<Option<&[u8]>> {
+    pub(crate) async fn message(&mut self, socket: &mut TcpStream) -> anyhow::Result<Option<Message<'_>>> {
         self.buffer.clear();
-        let mut end = None;
+        let (mut end, mut first_byte) = (None, None);
         loop {
+            self.buffer.reserve(16 * 1024);
             let count = socket.read_buf(&mut self.buffer).await?;
             if count == 0 {
                 if self.buffer.is_empty() {
@@ -37,13 +49,16 @@ impl Reader {
             {
                 end = Some((head + 4, body_end(self.buffer.get(..head).unwrap_or_default())?));
             }
-            let whole = match &end {
-                None => false,
-                Some((body, End::After(length))) => self.buffer.len() >= body + length,
-                Some((body, End::LastChunk)) => self.buffer.len() >= body + 5 && self.buffer.ends_with(b"0\r\n\r\n"),
+            let Some((body, end)) = &end else { continue };
+            if first_byte.is_none() && self.buffer.len() > *body {
+                first_byte = Some(Instant::now());
+            }
+            let whole = match end {
+                End::After(length) => self.buffer.len() >= body + length,
+                End::LastChunk => self.buffer.len() >= body + 5 && self.buffer.ends_with(b"0\r\n\r\n"),
             };
             if whole {
-                return Ok(Some(&self.buffer));
+                return Ok(Some(Message { bytes: &self.buffer, body: *body, first_byte: first_byte.unwrap_or_else(Instant::now) }));
             }
         }
     }

@@ -9,11 +9,10 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method};
 
 use self::meter_stream::StreamMeter;
 use self::meter_whole::WholeMeter;
-use super::models::{ModelList, model_in_path};
+use super::models::{ModelList, Models, model_in_path};
 use super::pass_meter::PassMeter;
-use super::read::shown;
+use super::read::put_key;
 use super::{Api, Ask, AskError, Billing, Meter, NoOperation, Operation, Refusal, RequestView};
-use crate::prices::Bound;
 use crate::sandbox::{Faults, Problem, Simulated};
 
 mod ask;
@@ -42,14 +41,8 @@ pub(super) struct Messages;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct CountTokens;
 
-/// `GET models` and `GET models/{id}`.
-#[derive(Clone, Copy, Debug)]
-struct Models {
-    name: &'static str,
-}
-
-const MODEL_LIST: Models = Models { name: "models.list" };
-const MODEL: Models = Models { name: "models.retrieve" };
+const MODEL_LIST: Models = Models::list(ModelList::OPENAI, simulated_models);
+const MODEL: Models = Models::one(|path| model_in_path(below_version(path)), simulated_models);
 
 /// The version of the API that the provider is asked for where the client names none.
 const DEFAULT_VERSION: HeaderValue = HeaderValue::from_static("2023-06-01");
@@ -89,10 +82,7 @@ impl Api for Anthropic {
             _ if model_in_path(path).is_some() => (&MODEL, Method::GET),
             _ => return Err(no_operation(path)),
         };
-        if *method == wants {
-            return Ok(operation);
-        }
-        Err(NoOperation { message: format!("'{path}' is available through this gateway with {wants} only, not {method}.") })
+        NoOperation::unless(method, &wants, path, operation)
     }
 
     fn upstream_path(&self, base: &str, request: &RequestView<'_>, _path: &str) -> String {
@@ -107,9 +97,7 @@ impl Api for Anthropic {
     }
 
     fn put_key(&self, headers: &mut HeaderMap, key: &HeaderValue) {
-        let mut key = key.clone();
-        key.set_sensitive(true);
-        headers.insert(headers::API_KEY, key);
+        put_key(headers, headers::API_KEY, key);
     }
 
     fn passes_request_header(&self, name: &HeaderName) -> bool {
@@ -200,56 +188,23 @@ impl Operation for CountTokens {
     }
 }
 
-impl Operation for Models {
-    fn name(&self) -> &'static str {
-        self.name
-    }
-
-    fn feature(&self) -> &'static str {
-        "text__models"
-    }
-
-    fn billing(&self) -> Billing {
-        Billing::Free
-    }
-
-    /// The model is that of the path, so that the caller can be told that it may not use it.
-    fn ask(&self, request: &RequestView<'_>) -> Result<Ask, AskError> {
-        Ok(Ask::free(model_in_path(below_version(request.path)).unwrap_or_default().to_owned()))
-    }
-
-    fn meter(&self, _ask: &Ask, _streamed: bool) -> Box<dyn Meter> {
-        // The list is filtered once all of it is there.
-        Box::new(WholeMeter::new(&Bound::default()))
-    }
-
-    fn simulate(&self, request: &RequestView<'_>, _faults: &Faults, models: &mut dyn Iterator<Item = &str>) -> Result<Simulated, Problem> {
-        match model_in_path(below_version(request.path)) {
-            Some(id) => simulate::model(id, models),
-            None => Ok(simulate::models(models)),
-        }
-    }
-
-    fn model_list(&self) -> Option<ModelList> {
-        (self.name == MODEL_LIST.name).then_some(ModelList::OPENAI)
-    }
-}
-
 /// The path without the version: it may stand in the mount (`/v1/*`) or below it (`/anthropic/*`).
 fn below_version(path: &str) -> &str {
     path.strip_prefix("v1/").unwrap_or(path)
 }
 
-fn no_operation(path: &str) -> NoOperation {
-    if let Some(rest) = path.strip_prefix("v1/") {
-        return NoOperation::version_twice(rest);
+fn simulated_models(id: Option<&str>, models: &mut dyn Iterator<Item = &str>) -> Result<Simulated, Problem> {
+    match id {
+        Some(id) => simulate::model(id, models),
+        None => Ok(simulate::models(models)),
     }
-    let is_below = |step: &str| path.strip_prefix(step).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
-    let message = match NOT_YET.iter().find(|(step, _)| is_below(step)) {
-        Some((_, what)) => format!("'{}' is not available through this gateway yet: it does not meter {what}.", shown(path)),
-        None => format!("'{}' is not an operation that this gateway knows. It has messages, messages/count_tokens and models.", shown(path)),
-    };
-    NoOperation { message }
+}
+
+fn no_operation(path: &str) -> NoOperation {
+    match path.strip_prefix("v1/") {
+        Some(rest) => NoOperation::version_twice(rest),
+        None => NoOperation::unknown(path, path, &NOT_YET, "messages, messages/count_tokens and models"),
+    }
 }
 
 #[cfg(test)]

@@ -9,9 +9,9 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method};
 
 use self::meter_stream::StreamMeter;
 use self::meter_whole::WholeMeter;
-use super::models::{ModelList, model_in_path};
+use super::models::{ModelList, Models, model_in_path};
 use super::pass_meter::PassMeter;
-use super::read::{put_bearer, shown};
+use super::read::put_bearer;
 use super::{Api, Ask, AskError, Billing, Meter, NoOperation, Operation, Refusal, RequestView, openai};
 use crate::sandbox::{Faults, Problem, Simulated};
 
@@ -46,14 +46,8 @@ enum Tokenizer {
     Detokenize,
 }
 
-/// `GET models` and `GET models/{model}`.
-#[derive(Clone, Copy, Debug)]
-struct Models {
-    name: &'static str,
-}
-
-const MODEL_LIST: Models = Models { name: "models.list" };
-const MODEL: Models = Models { name: "models.retrieve" };
+const MODEL_LIST: Models = Models::list(ModelList { member: "models", id: "name", prefix: "" }, simulated_models);
+const MODEL: Models = Models::one(named_model, simulated_models);
 
 /// What else the API has, by the first step of the path below its version.
 const NOT_YET: [(&str, &str); 13] = [
@@ -89,10 +83,7 @@ impl Api for Cohere {
             _ if named_model(path).is_some() => (&MODEL, Method::GET),
             _ => return Err(no_operation(path)),
         };
-        if *method == wants {
-            return Ok(operation);
-        }
-        Err(NoOperation { message: format!("'{path}' is available through this gateway with {wants} only, not {method}.") })
+        NoOperation::unless(method, &wants, path, operation)
     }
 
     fn upstream_path(&self, base: &str, request: &RequestView<'_>, _path: &str) -> String {
@@ -128,9 +119,8 @@ impl Api for Cohere {
         simulate::problem_body(problem)
     }
 
-    /// A comment, which no SDK shows.
     fn keep_alive(&self) -> Option<&'static str> {
-        Some(": ping\n\n")
+        openai::OpenAi.keep_alive()
     }
 
     /// All of Cohere's SDKs say which they are.
@@ -218,41 +208,6 @@ impl Operation for Tokenizer {
     }
 }
 
-impl Operation for Models {
-    fn name(&self) -> &'static str {
-        self.name
-    }
-
-    fn feature(&self) -> &'static str {
-        "text__models"
-    }
-
-    fn billing(&self) -> Billing {
-        Billing::Free
-    }
-
-    /// The model is that of the path, so that the caller can be told that it may not use it.
-    fn ask(&self, request: &RequestView<'_>) -> Result<Ask, AskError> {
-        Ok(Ask::free(named_model(request.path).unwrap_or_default().to_owned()))
-    }
-
-    fn meter(&self, _ask: &Ask, _streamed: bool) -> Box<dyn Meter> {
-        // The list is filtered once all of it is there.
-        Box::new(WholeMeter::new(usage::Kind::Chat))
-    }
-
-    fn simulate(&self, request: &RequestView<'_>, _faults: &Faults, models: &mut dyn Iterator<Item = &str>) -> Result<Simulated, Problem> {
-        match named_model(request.path) {
-            Some(id) => simulate::model(id, models),
-            None => Ok(simulate::models(models)),
-        }
-    }
-
-    fn model_list(&self) -> Option<ModelList> {
-        (self.name == MODEL_LIST.name).then_some(ModelList { member: "models", id: "name", prefix: "" })
-    }
-}
-
 fn named_model(path: &str) -> Option<&str> {
     model_in_path(path.strip_prefix("v1/").unwrap_or(path))
 }
@@ -261,17 +216,20 @@ fn below_version(path: &str) -> &str {
     path.strip_prefix("v2/").or_else(|| path.strip_prefix("v1/")).unwrap_or(path)
 }
 
+fn simulated_models(id: Option<&str>, models: &mut dyn Iterator<Item = &str>) -> Result<Simulated, Problem> {
+    match id {
+        Some(id) => simulate::model(id, models),
+        None => Ok(simulate::models(models)),
+    }
+}
+
 fn no_operation(path: &str) -> NoOperation {
     let below = below_version(path);
-    let first = below.split('/').next().unwrap_or_default();
-    let message = match NOT_YET.iter().find(|(step, _)| *step == first) {
-        Some((_, what)) => format!("'{}' is not available through this gateway yet: it does not meter {what}.", shown(path)),
-        None if matches!(path, "v1/chat" | "v1/embed" | "v1/rerank") => {
-            format!("'{path}' is not available through this gateway, which speaks version 2 of Cohere's API: 'v2/{below}' (ClientV2 in its SDKs).")
-        }
-        None => format!("'{}' is not an operation that this gateway knows. It has chat, embed, rerank, models, tokenize and detokenize.", shown(path)),
-    };
-    NoOperation { message }
+    if matches!(path, "v1/chat" | "v1/embed" | "v1/rerank") {
+        let right = format!("which speaks version 2 of Cohere's API: 'v2/{below}' (ClientV2 in its SDKs)");
+        return NoOperation { message: format!("'{path}' is not available through this gateway, {right}.") };
+    }
+    NoOperation::unknown(path, below, &NOT_YET, "chat, embed, rerank, models, tokenize and detokenize")
 }
 
 #[cfg(test)]

@@ -16,7 +16,7 @@ use self::jobs::{BEGIN, POLL};
 use self::messages::{COUNT_TOKENS, MESSAGES};
 use self::universal::UNIVERSAL;
 use super::openai::{self, Shape};
-use super::read::{put_bearer, shown};
+use super::read::put_bearer;
 use super::{Api, Ask, AskError, Billing, Meter, NoOperation, Operation, Refusal, RequestView, Seller};
 use crate::sandbox::{Faults, Problem, Simulated};
 
@@ -80,16 +80,13 @@ impl Api for EdenAi {
             _ if catalog::is_info(path) => (&INFO, Method::GET),
             _ => return Err(no_operation(path)),
         };
-        if *method == wants {
-            return Ok(operation);
-        }
-        Err(NoOperation { message: format!("'{path}' is available through this gateway with {wants} only, not {method}.") })
+        NoOperation::unless(method, &wants, path, operation)
     }
 
     fn upstream_path(&self, base: &str, request: &RequestView<'_>, _path: &str) -> String {
         // Operators write the base with or without the version, as SDKs do.
         let version = if base.ends_with("/v3") { "" } else { "/v3" };
-        format!("{base}{version}/{}", request.path)
+        format!("{base}{version}/{}", jobs::upstream_path(request.path))
     }
 
     fn passes_query(&self, parameter: &str) -> bool {
@@ -173,15 +170,12 @@ impl Operation for Metered {
 }
 
 fn no_operation(path: &str) -> NoOperation {
-    let is_below = |step: &str| path.strip_prefix(step).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
-    let message = match NOT_YET.iter().find(|(step, _)| is_below(step)) {
-        Some((_, what)) => format!("'{}' is not available through this gateway yet: it does not meter {what}.", shown(path)),
-        None => format!(
-            "'{}' is not an operation that this gateway knows. It has chat/completions, llm/chat/completions, v1/messages, embeddings, universal-ai, universal-ai/async, models and info.",
-            shown(path)
-        ),
-    };
-    NoOperation { message }
+    NoOperation::unknown(
+        path,
+        path,
+        &NOT_YET,
+        "chat/completions, llm/chat/completions, v1/messages, v1/messages/count_tokens, embeddings, universal-ai, universal-ai/async, models and info",
+    )
 }
 
 #[cfg(test)]

@@ -86,10 +86,7 @@ impl Api for Gemini {
             Call::List => (&MODEL_LIST, Method::GET),
             Call::Get => (&MODEL, Method::GET),
         };
-        if *method == wants {
-            return Ok(operation);
-        }
-        Err(NoOperation { message: format!("'{}' is available through this gateway with {wants} only, not {method}.", read::shown(path)) })
+        NoOperation::unless(method, &wants, path, operation)
     }
 
     fn upstream_path(&self, base: &str, request: &RequestView<'_>, path: &str) -> String {
@@ -102,9 +99,7 @@ impl Api for Gemini {
     }
 
     fn put_key(&self, headers: &mut HeaderMap, key: &HeaderValue) {
-        let mut key = key.clone();
-        key.set_sensitive(true);
-        headers.insert(headers::API_KEY, key);
+        read::put_key(headers, headers::API_KEY, key);
     }
 
     fn passes_request_header(&self, name: &HeaderName) -> bool {
@@ -180,6 +175,10 @@ impl Operation for Generate {
     /// See [`config`]: without one, thinking does not end where the model's largest answer does.
     fn writes_limit(&self) -> bool {
         true
+    }
+
+    fn guesses_searches(&self, ask: &Ask) -> bool {
+        ask.bound.max_searches == searches::MOST_QUERIES
     }
 }
 

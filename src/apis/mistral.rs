@@ -10,9 +10,9 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use self::fields::MISTRAL;
 use self::meter_stream::StreamMeter;
 use self::meter_whole::{Billed, WholeMeter};
-use super::models::{ModelList, model_in_path};
+use super::models::{ModelList, Models, model_in_path};
 use super::openai::{self, Shape};
-use super::read::{put_bearer, shown};
+use super::read::put_bearer;
 use super::{Api, Ask, AskError, Billing, Meter, NoOperation, Operation, Refusal, RequestView};
 use crate::prices::Unit;
 use crate::sandbox::{Faults, Problem, Simulated};
@@ -39,17 +39,11 @@ struct Metered {
 #[derive(Clone, Copy, Debug)]
 struct Ocr;
 
-/// `GET models` and `GET models/{id}`.
-#[derive(Clone, Copy, Debug)]
-struct Models {
-    name: &'static str,
-}
-
 const CHAT: Metered = Metered { name: "chat.completions", feature: "text__chat", shape: Shape::Chat };
 const FIM: Metered = Metered { name: "fim.completions", feature: "text__generation", shape: Shape::Completion };
 const EMBEDDINGS: Metered = Metered { name: "embeddings", feature: "text__embeddings", shape: Shape::Embedding };
-const MODEL_LIST: Models = Models { name: "models.list" };
-const MODEL: Models = Models { name: "models.retrieve" };
+const MODEL_LIST: Models = Models::list(ModelList::OPENAI, simulated_models);
+const MODEL: Models = Models::one(|path| model_in_path(below_version(path)), simulated_models);
 
 /// What else the API has, by the beginning of the path.
 const NOT_YET: [(&str, &str); 20] = [
@@ -91,10 +85,7 @@ impl Api for Mistral {
             _ if model_in_path(path).is_some() => (&MODEL, Method::GET),
             _ => return Err(no_operation(path)),
         };
-        if *method == wants {
-            return Ok(operation);
-        }
-        Err(NoOperation { message: format!("'{path}' is available through this gateway with {wants} only, not {method}.") })
+        NoOperation::unless(method, &wants, path, operation)
     }
 
     fn upstream_path(&self, base: &str, request: &RequestView<'_>, _path: &str) -> String {
@@ -128,9 +119,8 @@ impl Api for Mistral {
         simulate::problem_body(problem)
     }
 
-    /// A comment, which no SDK shows.
     fn keep_alive(&self) -> Option<&'static str> {
-        Some(": ping\n\n")
+        openai::OpenAi.keep_alive()
     }
 }
 
@@ -196,59 +186,23 @@ impl Operation for Ocr {
     }
 }
 
-impl Operation for Models {
-    fn name(&self) -> &'static str {
-        self.name
-    }
-
-    fn feature(&self) -> &'static str {
-        "text__models"
-    }
-
-    fn billing(&self) -> Billing {
-        Billing::Free
-    }
-
-    /// The model is that of the path, so that the caller can be told that it may not use it.
-    fn ask(&self, request: &RequestView<'_>) -> Result<Ask, AskError> {
-        Ok(Ask::free(model_in_path(below_version(request.path)).unwrap_or_default().to_owned()))
-    }
-
-    fn meter(&self, _ask: &Ask, _streamed: bool) -> Box<dyn Meter> {
-        // The list is filtered once all of it is there.
-        Box::new(WholeMeter::new(Billed::Tokens { has_output: false }))
-    }
-
-    fn simulate(&self, request: &RequestView<'_>, _faults: &Faults, models: &mut dyn Iterator<Item = &str>) -> Result<Simulated, Problem> {
-        match model_in_path(below_version(request.path)) {
-            Some(id) => simulate::model(id, models),
-            None => Ok(simulate::models(models)),
-        }
-    }
-
-    fn model_list(&self) -> Option<ModelList> {
-        (self.name == MODEL_LIST.name).then_some(ModelList::OPENAI)
-    }
-}
-
 /// The path without the version: it may stand in the mount (`/mistral/v1/*`) or below it (`/mistral/*`).
 fn below_version(path: &str) -> &str {
     path.strip_prefix("v1/").unwrap_or(path)
 }
 
-fn no_operation(path: &str) -> NoOperation {
-    if let Some(rest) = path.strip_prefix("v1/") {
-        return NoOperation::version_twice(rest);
+fn simulated_models(id: Option<&str>, models: &mut dyn Iterator<Item = &str>) -> Result<Simulated, Problem> {
+    match id {
+        Some(id) => simulate::model(id, models),
+        None => Ok(simulate::models(models)),
     }
-    let is_below = |step: &str| path.strip_prefix(step).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
-    let message = match NOT_YET.iter().find(|(step, _)| is_below(step)) {
-        Some((_, what)) => format!("'{}' is not available through this gateway yet: it does not meter {what}.", shown(path)),
-        None => {
-            let known = "chat/completions, fim/completions, embeddings, ocr and models";
-            format!("'{}' is not an operation that this gateway knows. It has {known}.", shown(path))
-        }
-    };
-    NoOperation { message }
+}
+
+fn no_operation(path: &str) -> NoOperation {
+    match path.strip_prefix("v1/") {
+        Some(rest) => NoOperation::version_twice(rest),
+        None => NoOperation::unknown(path, path, &NOT_YET, "chat/completions, fim/completions, embeddings, ocr and models"),
+    }
 }
 
 #[cfg(test)]

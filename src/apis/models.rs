@@ -1,8 +1,13 @@
-//! Lists of models, without those that the caller may not use.
+//! Lists of models, without those that the caller may not use; and the operations that ask for them, alike in most APIs.
 
 use bytes::Bytes;
 
 use crate::apis::json::{JsonError, Kind, Scanner};
+use crate::apis::{Ask, AskError, Billing, Measured, Meter, Operation, RequestView};
+use crate::sandbox::{Faults, Problem, Simulated};
+
+/// A longer list of models is not filtered, and so refused. In 2026 the longest that is known, Eden AI's, has 1.5 MB.
+const MOST_LISTED: usize = 32 << 20;
 
 /// How an API lists models: an object with one array of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,6 +18,100 @@ pub struct ModelList {
     pub(super) id: &'static str,
     /// What stands before the name there.
     pub(super) prefix: &'static str,
+}
+
+/// `GET models` and `GET models/{id}`, which cost nothing.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Models {
+    name: &'static str,
+    /// How models are listed. None where one is asked for.
+    list: Option<ModelList>,
+    /// The model that a path names.
+    id: fn(&str) -> Option<&str>,
+    simulate: Simulate,
+}
+
+/// Makes up the one model of that id, or the list of them.
+type Simulate = fn(Option<&str>, &mut dyn Iterator<Item = &str>) -> Result<Simulated, Problem>;
+
+/// Keeps all of a list until its end: it is filtered as a whole.
+struct ListMeter {
+    held: Vec<Bytes>,
+    seen: usize,
+    ended: bool,
+}
+
+// === impl Models ===
+
+impl Models {
+    /// `GET models`.
+    pub(super) const fn list(list: ModelList, simulate: Simulate) -> Self {
+        Self { name: "models.list", list: Some(list), id: |_| None, simulate }
+    }
+
+    /// `GET models/{id}`, where the path names the model so.
+    pub(super) const fn one(id: fn(&str) -> Option<&str>, simulate: Simulate) -> Self {
+        Self { name: "models.retrieve", list: None, id, simulate }
+    }
+}
+
+impl Operation for Models {
+    fn name(&self) -> &'static str {
+        self.name
+    }
+
+    fn feature(&self) -> &'static str {
+        "text__models"
+    }
+
+    fn billing(&self) -> Billing {
+        Billing::Free
+    }
+
+    /// The model is that of the path, so that the caller can be told that it may not use it.
+    fn ask(&self, request: &RequestView<'_>) -> Result<Ask, AskError> {
+        Ok(Ask::free((self.id)(request.path).unwrap_or_default().to_owned()))
+    }
+
+    fn meter(&self, _ask: &Ask, _streamed: bool) -> Box<dyn Meter> {
+        Box::new(ListMeter { held: Vec::new(), seen: 0, ended: false })
+    }
+
+    fn simulate(&self, request: &RequestView<'_>, _faults: &Faults, models: &mut dyn Iterator<Item = &str>) -> Result<Simulated, Problem> {
+        (self.simulate)((self.id)(request.path), models)
+    }
+
+    fn model_list(&self) -> Option<ModelList> {
+        self.list
+    }
+}
+
+impl Meter for ListMeter {
+    fn chunk(&mut self, chunk: Bytes, pass: &mut Vec<Bytes>) {
+        self.seen = self.seen.saturating_add(chunk.len());
+        if self.seen > MOST_LISTED {
+            pass.append(&mut self.held);
+        }
+        if !chunk.is_empty() {
+            self.held.push(chunk);
+        }
+    }
+
+    fn end(&mut self, _pass: &mut Vec<Bytes>) {
+        self.ended = true;
+    }
+
+    fn terminal(&self) -> bool {
+        self.ended
+    }
+
+    fn take_held(&mut self) -> Vec<Bytes> {
+        std::mem::take(&mut self.held)
+    }
+
+    fn measured(&self) -> Measured {
+        Measured { complete: self.ended, ..Measured::default() }
+    }
 }
 
 // === impl ModelList ===

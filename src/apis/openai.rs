@@ -2,14 +2,14 @@
 //! models; and the same as Azure serves it.
 //!
 //! `responses` is a folder of its own and `azure` has the other paths. Else one file a concern: `fields` says which members of a request cost, `ask` and `content` bound them, `images` bounds pictures,
-//! `meter_stream` and `meter_whole` read answers, `usage` maps what they report, `simulate` makes answers up, `refuse` shapes errors,
+//! `vocabulary` counts the tokens of texts, `meter_stream` and `meter_whole` read answers, `usage` maps what they report, `simulate` makes answers up, `refuse` shapes errors,
 //! `headers` lists what passes.
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 
-use super::models::{ModelList, model_in_path};
-use super::read::{put_bearer, shown};
+use super::models::{ModelList, Models, model_in_path};
+use super::read::put_bearer;
 use super::{Api, Ask, AskError, Billing, Meter, NoOperation, Operation, Refusal, RequestView};
 use crate::sandbox::{Faults, Problem, Simulated};
 
@@ -30,6 +30,7 @@ mod simulate;
 mod speech;
 mod transcription;
 mod usage;
+mod vocabulary;
 
 pub(super) use ask::read_as;
 pub(super) use azure::Azure;
@@ -42,6 +43,8 @@ pub(super) use refuse::body as refusal_body;
 pub(super) use simulate::problem_body;
 pub(super) use simulate::{chat as simulated_chat, embeddings as simulated_embeddings};
 pub(super) use usage::read as read_usage;
+
+use vocabulary::Counter;
 
 /// The OpenAI API.
 #[derive(Clone, Copy, Debug)]
@@ -56,20 +59,14 @@ struct Metered {
     default_output: Option<u64>,
 }
 
-/// `GET models` and `GET models/{id}`.
-#[derive(Clone, Copy, Debug)]
-struct Models {
-    name: &'static str,
-}
-
 const CHAT: Metered = Metered { name: "chat.completions", feature: "text__chat", shape: Shape::Chat, default_output: None };
 /// Its `max_tokens` is 16 where it is not set (OpenAI's API reference, "Completions").
 const COMPLETIONS: Metered = Metered { name: "completions", feature: "text__generation", shape: Shape::Completion, default_output: Some(16) };
 const EMBEDDINGS: Metered = Metered { name: "embeddings", feature: "text__embeddings", shape: Shape::Embedding, default_output: None };
 /// OpenAI's are free, those of others may not be: the price book tells.
 const MODERATIONS: Metered = Metered { name: "moderations", feature: "text__moderation", shape: Shape::Moderation, default_output: None };
-const MODEL_LIST: Models = Models { name: "models.list" };
-const MODEL: Models = Models { name: "models.retrieve" };
+const MODEL_LIST: Models = Models::list(ModelList::OPENAI, simulated_models);
+const MODEL: Models = Models::one(|path| model_in_path(azure::operation_path(path)), simulated_models);
 
 /// What else the API has, by the first step of the path.
 const NOT_YET: [(&str, &str); 20] = [
@@ -116,10 +113,7 @@ impl Api for OpenAi {
             _ if model_in_path(path).is_some() => (&MODEL, Method::GET),
             _ => return responses::operation(method, path).unwrap_or_else(|| Err(no_operation(path))),
         };
-        if *method == wants {
-            return Ok(operation);
-        }
-        Err(NoOperation { message: format!("'{path}' is available through this gateway with {wants} only, not {method}.") })
+        NoOperation::unless(method, &wants, path, operation)
     }
 
     fn upstream_path(&self, base: &str, request: &RequestView<'_>, _path: &str) -> String {
@@ -152,6 +146,11 @@ impl Api for OpenAi {
         problem_body(problem)
     }
 
+    /// OpenRouter does.
+    fn may_report_cost(&self) -> bool {
+        true
+    }
+
     /// A comment, which no SDK shows.
     fn keep_alive(&self) -> Option<&'static str> {
         Some(": ping\n\n")
@@ -179,6 +178,14 @@ impl Operation for Metered {
         ask::read(self.shape, request.body, Some(model))
     }
 
+    fn counts(&self, model: &str) -> bool {
+        vocabulary::of(model).is_some()
+    }
+
+    fn ask_counted(&self, body: &Bytes, model: &str) -> Result<Ask, AskError> {
+        ask::read_counted(self.shape, body, model, Counter::of(model).as_ref())
+    }
+
     fn meter(&self, ask: &Ask, streamed: bool) -> Box<dyn Meter> {
         if streamed {
             Box::new(StreamMeter::of(!ask.asked_usage, ask.bound.max_searches, self.shape == Shape::Completion))
@@ -202,56 +209,24 @@ impl Operation for Metered {
     }
 }
 
-impl Operation for Models {
-    fn name(&self) -> &'static str {
-        self.name
-    }
-
-    fn feature(&self) -> &'static str {
-        "text__models"
-    }
-
-    fn billing(&self) -> Billing {
-        Billing::Free
-    }
-
-    /// The model is that of the path, so that the caller can be told that it may not use it.
-    fn ask(&self, request: &RequestView<'_>) -> Result<Ask, AskError> {
-        Ok(Ask::free(model_in_path(azure::operation_path(request.path)).unwrap_or_default().to_owned()))
-    }
-
-    fn meter(&self, _ask: &Ask, _streamed: bool) -> Box<dyn Meter> {
-        Box::new(WholeMeter::new(false, 0))
-    }
-
-    fn simulate(&self, request: &RequestView<'_>, _faults: &Faults, models: &mut dyn Iterator<Item = &str>) -> Result<Simulated, Problem> {
-        match model_in_path(azure::operation_path(request.path)) {
-            Some(id) => simulate::models::one(id, models),
-            None => Ok(simulate::models::list(models)),
-        }
-    }
-
-    fn model_list(&self) -> Option<ModelList> {
-        (self.name == MODEL_LIST.name).then_some(ModelList::OPENAI)
+fn simulated_models(id: Option<&str>, models: &mut dyn Iterator<Item = &str>) -> Result<Simulated, Problem> {
+    match id {
+        Some(id) => simulate::models::one(id, models),
+        None => Ok(simulate::models::list(models)),
     }
 }
 
 fn no_operation(path: &str) -> NoOperation {
-    if let Some(rest) = path.strip_prefix("v1/") {
-        return NoOperation::version_twice(rest);
+    match path.strip_prefix("v1/") {
+        Some(rest) => NoOperation::version_twice(rest),
+        None => NoOperation::unknown(
+            path,
+            path,
+            &NOT_YET,
+            "responses, chat/completions, completions, embeddings, moderations, images/generations, images/edits, images/variations, audio/speech, \
+             audio/transcriptions, audio/translations and models",
+        ),
     }
-    let first = path.split('/').next().unwrap_or_default();
-    let message = match NOT_YET.iter().find(|(step, _)| *step == first) {
-        Some((_, what)) => format!("'{}' is not available through this gateway yet: it does not meter {what}.", shown(path)),
-        None => {
-            format!(
-                "'{}' is not an operation that this gateway knows. It has responses, chat/completions, completions, embeddings, moderations, \
-             images/generations, images/edits, images/variations, audio/speech, audio/transcriptions, audio/translations and models.",
-                shown(path)
-            )
-        }
-    };
-    NoOperation { message }
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! What every API reads and writes alike: the frame of a request's body, its plain members, what an event repeats.
 
-use http::{HeaderMap, HeaderValue, header};
+use http::{HeaderMap, HeaderName, HeaderValue, header};
 
 use super::AskError;
 use super::json::{Kind, Scanner, Text};
@@ -81,6 +81,13 @@ pub(super) fn remember(known: &mut Option<String>, said: Option<Text<'_>>) {
     {
         *known = Some(said.into_owned());
     }
+}
+
+/// Puts a key into a header of its own.
+pub(super) fn put_key(headers: &mut HeaderMap, name: HeaderName, key: &HeaderValue) {
+    let mut key = key.clone();
+    key.set_sensitive(true);
+    headers.insert(name, key);
 }
 
 /// Puts a key where `Authorization: Bearer` wants it.

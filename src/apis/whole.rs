@@ -5,7 +5,7 @@ use bytes::Bytes;
 
 use super::members::TopMembers;
 
-/// Answers up to this size are kept back whole.
+/// Answers up to this size are kept back whole, where nothing else is said.
 const KEPT_WHOLE: usize = 1 << 20;
 
 /// The answer so far.
@@ -13,6 +13,8 @@ pub(super) struct WholeBody {
     members: TopMembers,
     held: Vec<Bytes>,
     seen: usize,
+    /// Answers up to this size are kept back whole.
+    kept_whole: usize,
     ended: bool,
 }
 
@@ -21,7 +23,13 @@ pub(super) struct WholeBody {
 impl WholeBody {
     /// Looks for these members at the top.
     pub(super) fn new(wanted: &'static [&'static str]) -> Self {
-        Self { members: TopMembers::new(wanted), held: Vec::new(), seen: 0, ended: false }
+        Self { members: TopMembers::new(wanted), held: Vec::new(), seen: 0, kept_whole: KEPT_WHOLE, ended: false }
+    }
+
+    /// Keeps answers up to this size back whole.
+    pub(super) fn kept_whole_to(mut self, bytes: usize) -> Self {
+        self.kept_whole = bytes;
+        self
     }
 
     /// Counts the text that stands directly in the top members too.
@@ -37,7 +45,7 @@ impl WholeBody {
         }
         self.members.feed(&chunk);
         self.seen = self.seen.saturating_add(chunk.len());
-        if self.seen > KEPT_WHOLE {
+        if self.seen > self.kept_whole {
             pass.append(&mut self.held);
         }
         self.held.push(chunk);

@@ -65,7 +65,7 @@ fn table(configuration: &Configuration) -> String {
         };
         let price = if route.margin == Margin::NONE { price } else { format!("{price}, times {}", route.margin) };
         let models = route.models.as_ref().map_or_else(|| "all priced".to_owned(), |models| models.join(", "));
-        table.add_row([route.path.pattern(), route.api.name().to_owned(), route.upstream.name.clone(), models, price]);
+        table.add_row([route.path.pattern().to_owned(), route.api.name().to_owned(), route.upstream.name.clone(), models, price]);
     }
     table.trim_fmt()
 }

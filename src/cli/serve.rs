@@ -19,7 +19,8 @@ pub(super) fn run(args: &SettingsArgs) -> anyhow::Result<ExitCode> {
         Ok(settings) => settings,
         Err(errors) => return Ok(super::say_diagnostics(&errors)),
     };
-    telemetry::start_logs(&settings.log, settings.log_format)?;
+    // Dropped last: what is logged until the end is written.
+    let logs = telemetry::start_logs(&settings.log, settings.log_format)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let server = match runtime.block_on(Server::start(settings, Environment::process())) {
         Ok(server) => server,
@@ -29,6 +30,7 @@ pub(super) fn run(args: &SettingsArgs) -> anyhow::Result<ExitCode> {
     let ledger = runtime.block_on(async {
         let (address, ops) = server.addresses()?;
         if let Some(key) = &server.generated_key {
+            logs.flush();
             super::say(&format!(
                 "\nThe main API key of account 'default', shown this once:\n\n    {}\n\nKeep it: it creates and manages tokens. Only its hash is stored.\n",
                 key.reveal()

@@ -54,6 +54,12 @@ pub struct Route {
     pub hold_wait: Duration,
     /// By how much the provider's bill may exceed the price book: on what is held, and on what is charged where the provider does not tell the cost.
     pub margin: Margin,
+    /// The provider's answers tell what they cost: that is charged, and the price book only bounds it.
+    pub reports_cost: bool,
+    /// The service tier that the upstream's account gives to requests which name none.
+    pub default_tier: Option<String>,
+    /// How many searches of one request are held for, where neither the request nor the provider limits them.
+    pub held_searches: Option<u64>,
     /// Output tokens below which a request is not worth sending.
     pub min_output: u64,
     /// The output limit assumed where neither the client nor the price book names one.
@@ -71,8 +77,8 @@ pub struct Route {
 pub enum RoutePath {
     /// One exact path.
     Exact(String),
-    /// All paths that begin with this: `/v1/`, or `/v1/messages` where only those operations are taken. What stands below it is what follows its
-    /// last slash.
+    /// All paths that begin with what stands before the star: `/v1/*`, or `/v1/messages*` where only those operations are taken. What stands below it
+    /// is what follows its last slash.
     Mount(String),
 }
 
@@ -168,11 +174,19 @@ pub enum UpstreamKey {
 pub struct Found<'a> {
     /// The first route that takes it.
     pub route: &'a Arc<Route>,
+    /// The API whose shapes it takes there.
+    pub api: &'static dyn Api,
     /// What the path says below the mount.
     pub below: &'a str,
     /// The operation, or why there is none.
     pub operation: Result<&'static dyn Operation, NoOperation>,
 }
+
+/// What base URLs end in. Whoever gives an SDK one too many of them asks for a path that names it twice.
+const ENDS_OF_BASES: [&str; 6] = ["v1", "v1beta", "v1alpha", "v2", "v3", "openai"];
+
+/// A route, what the path says below it, and the operation there.
+type Chosen<'r, 'p> = (&'r Arc<Route>, &'p str, Result<&'static dyn Operation, NoOperation>);
 
 // === impl Routes ===
 
@@ -194,26 +208,57 @@ impl Routes {
     }
 
     /// The routes that take this raw path, in order, each with what the path says below the mount.
-    pub fn matching<'a>(&'a self, path: &'a str) -> impl Iterator<Item = (&'a Arc<Route>, &'a str)> + 'a {
+    pub fn matching<'r, 'p>(&'r self, path: &'p str) -> impl Iterator<Item = (&'r Arc<Route>, &'p str)> {
         self.routes.iter().filter_map(move |route| route.path.below(path).map(|below| (route, below)))
     }
 
     /// The operation that a request names. Several APIs have a `models`: what the client says of itself, in headers and query, tells which one it
-    /// means. Otherwise the first route that knows the operation wins; where none does, the first that takes the path says so.
+    /// means. Otherwise the first route that knows the operation wins; where none does, the first that takes the path says so, or what the path would be
+    /// that the client means.
     #[must_use]
     pub fn find<'a>(&'a self, method: &Method, path: &'a str, query: Option<&str>, headers: &HeaderMap) -> Option<Found<'a>> {
-        let found = |(route, below): (&'a Arc<Route>, &'a str)| Found { route, below, operation: route.api.operation(method, below) };
-        let first = found(self.matching(path).next()?);
-        let spoken = self.matching(path).find(|(route, _)| route.api.is_spoken(headers, query)).map(found);
+        let chosen = self.choose(method, path, query, headers);
+        if let Some((route, below, Ok(operation))) = chosen {
+            return Some(Found { route, api: route.api_at(below), below, operation: Ok(operation) });
+        }
+        let right = undoubled(path).find_map(|(step, right)| {
+            let (route, below, operation) = self.choose(method, &right, query, headers)?;
+            operation.ok().filter(|_| route.api.has_operations()).map(|_| (route, route.api_at(below), NoOperation::named_twice(step, &right)))
+        });
+        match (right, chosen) {
+            (Some((route, api, no_operation)), _) => Some(Found { route, api, below: "", operation: Err(no_operation) }),
+            (None, Some((route, below, operation))) => Some(Found { route, api: route.api_at(below), below, operation }),
+            (None, None) => None,
+        }
+    }
+
+    fn choose<'r, 'p>(&'r self, method: &Method, path: &'p str, query: Option<&str>, headers: &HeaderMap) -> Option<Chosen<'r, 'p>> {
+        let chosen = |(route, below): (&'r Arc<Route>, &'p str)| {
+            let once = route.path.repeated(path, below).filter(|_| route.api.has_operations());
+            let operation = route.api.operation(method, once.map_or(below, |(_, rest)| rest));
+            // The API itself may take the version below any mount: here it would stand there twice.
+            (
+                route,
+                below,
+                match once {
+                    Some((step, rest)) => {
+                        operation.and_then(|_| Err(NoOperation::named_twice(step, &[path.strip_suffix(below).unwrap_or_default(), rest].concat())))
+                    }
+                    None => operation,
+                },
+            )
+        };
+        let first = chosen(self.matching(path).next()?);
+        let spoken = self.matching(path).find(|(route, _)| route.api.is_spoken(headers, query)).map(chosen);
         if let Some(spoken) = spoken
-            && (spoken.operation.is_ok() || first.operation.is_err())
+            && (spoken.2.is_ok() || first.2.is_err())
         {
             return Some(spoken);
         }
-        if first.operation.is_ok() {
+        if first.2.is_ok() {
             return Some(first);
         }
-        Some(self.matching(path).map(found).find(|other| other.operation.is_ok()).unwrap_or(first))
+        Some(self.matching(path).map(chosen).find(|other| other.2.is_ok()).unwrap_or(first))
     }
 
     /// All routes, in order.
@@ -237,6 +282,11 @@ impl Route {
         self.models.as_ref().is_none_or(|patterns| patterns.iter().any(|pattern| glob(pattern, model)))
     }
 
+    /// The API whose shapes a path below it takes.
+    fn api_at(&self, below: &str) -> &'static dyn Api {
+        self.api.at(below).unwrap_or(self.api)
+    }
+
     /// The model that a name stands for here.
     #[must_use]
     pub fn model_of<'a>(&'a self, name: &'a str) -> &'a str {
@@ -252,16 +302,28 @@ impl RoutePath {
     pub fn below<'a>(&self, path: &'a str) -> Option<&'a str> {
         match self {
             Self::Exact(exact) => (exact == path).then_some(""),
-            Self::Mount(prefix) => path.starts_with(prefix.as_str()).then(|| path.get(prefix.rfind('/')? + 1..)).flatten(),
+            Self::Mount(pattern) => {
+                let prefix = pattern.trim_end_matches('*');
+                path.starts_with(prefix).then(|| path.get(prefix.rfind('/')? + 1..)).flatten()
+            }
         }
+    }
+
+    /// The step that the mount ends in and `below`, the end of `path`, begins with again; and what follows it.
+    fn repeated<'p>(&self, path: &str, below: &'p str) -> Option<(&'static str, &'p str)> {
+        let mount = path.strip_suffix(below)?.strip_suffix('/')?;
+        ENDS_OF_BASES.into_iter().find_map(|step| {
+            let ends = mount.strip_suffix(step).is_some_and(|before| before.ends_with('/'));
+            let rest = below.strip_prefix(step)?.strip_prefix('/')?;
+            ends.then_some((step, rest))
+        })
     }
 
     /// As written in the file; the metric label `route`.
     #[must_use]
-    pub fn pattern(&self) -> String {
+    pub fn pattern(&self) -> &str {
         match self {
-            Self::Exact(exact) => exact.clone(),
-            Self::Mount(prefix) => format!("{prefix}*"),
+            Self::Exact(pattern) | Self::Mount(pattern) => pattern,
         }
     }
 }
@@ -289,6 +351,14 @@ impl std::fmt::Debug for UpstreamKey {
             Self::Unset(_) => "Unset",
         })
     }
+}
+
+/// The steps that a path names twice in a row, and the path with each of them once.
+fn undoubled(path: &str) -> impl Iterator<Item = (&'static str, String)> {
+    ENDS_OF_BASES.into_iter().filter_map(move |step| {
+        let (before, after) = path.split_once(&format!("/{step}/{step}/"))?;
+        Some((step, format!("{before}/{step}/{after}")))
+    })
 }
 
 /// Whether `text` fits a pattern in which each `*` stands for any characters.

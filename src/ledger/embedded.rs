@@ -1,12 +1,13 @@
-//! The embedded ledger: the rules, kept in one SQLite file by one thread.
+//! The embedded ledger: the rules, kept in one SQLite file by one writer.
 //!
-//! The writer thread owns the connection. It takes whatever is queued, applies the [`rules`](super::rules) to the state in memory, writes the batch in one
+//! The writer owns the connection. It takes whatever is queued, applies the [`rules`](super::rules) to the state in memory, writes the batch in one
 //! transaction, and only then answers everyone: the cost of a commit is shared by all that wait for it.
 //!
 //! | file | what it does |
 //! |---|---|
 //! | `store.rs` | the ledger as the handle sees it |
-//! | `writer.rs` | the loop: drain, apply, commit, answer |
+//! | `writer.rs` | begin, apply, commit, answer; and the thread that does it |
+//! | `beside.rs` | a task that does it instead while that takes no time |
 //! | `job.rs`, `queue.rs` | what is asked of it, and where that waits |
 //! | `schema.rs`, `codec.rs` | the tables, and how values are spelt in them |
 //! | `load.rs`, `save.rs`, `trim.rs` | file to state, changes to file, and old journal entries into checkpoints |
@@ -15,6 +16,7 @@
 //! | `transfer.rs` | the whole of it as records, out of a file and into a new one |
 //! | `clock.rs` | a clock that never goes back |
 
+mod beside;
 mod checkpoint;
 mod clock;
 mod codec;

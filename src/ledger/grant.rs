@@ -10,7 +10,7 @@ use crate::money::Usd;
 use crate::prices::Usage;
 
 /// Money set aside for one request, kept alive while this lives. Only the ledger makes one; ended by [`settle`](Self::settle), [`void`](Self::void) or
-/// [`charge_hold`](Self::charge_hold).
+/// [`keep`](Self::keep).
 ///
 /// Dropped before [`sent`](Self::sent), the hold is given back; dropped after it, the hold is charged, since the provider may have billed.
 /// Either way the drop hands itself to the settler and does not block: it may happen in a panic, or outside of any runtime.
@@ -89,7 +89,7 @@ impl Grant {
         self.admitted.free_after = self.admitted.free_after.and_then(|free| free.minus(by).ok());
     }
 
-    /// Charges what the request cost, in full.
+    /// Charges what the request cost, in full. Where nobody knows: what was [`admitted`](Self::admitted), and no raise that is still asked for.
     pub fn settle(mut self, cost: Usd, certainty: Certainty, usage: Usage, label: ChargeLabel, price_version: &str) -> SettleTicket {
         if self.end() == IfDropped::Nothing {
             return SettleTicket::nothing();
@@ -102,11 +102,6 @@ impl Grant {
         if self.end() != IfDropped::Nothing {
             self.settler.void(self.hold, self.lease);
         }
-    }
-
-    /// Charges what is held, flagged as uncertain: nobody knows what it cost.
-    pub fn charge_hold(mut self) -> SettleTicket {
-        if self.end() == IfDropped::Nothing { SettleTicket::nothing() } else { self.settler.charge_hold(self.hold) }
     }
 
     /// The request ended, and what it began goes on: the hold lives on under another id for `lease`, until [`settle_kept`](Self::settle_kept) ends it or

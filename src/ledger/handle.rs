@@ -209,7 +209,10 @@ impl Ledger {
     /// # Errors
     /// When the ledger cannot say.
     pub async fn token_facts(&self, secret: &SecretHash) -> Result<Option<Arc<TokenFacts>>, LedgerError> {
-        on_store!(self, store => store.token_facts(secret).await)
+        match &self.0.store {
+            Store::Embedded(store) => store.token_facts(secret).await,
+            Store::Redis(store) => Box::pin(store.token_facts(secret)).await,
+        }
     }
 
     /// The same, never from memory: for whoever acts on it without an admission.
@@ -225,7 +228,11 @@ impl Ledger {
     /// # Errors
     /// When the ledger cannot say. Nothing is admitted then.
     pub async fn admit(&self, request: AdmitRequest) -> Result<Admission, LedgerError> {
-        on_store!(self, store => store.admit(request).await)
+        match &self.0.store {
+            Store::Embedded(store) => store.admit(request).await,
+            // Boxed: what waits for a server is large, and every request would carry the room for it.
+            Store::Redis(store) => Box::pin(store.admit(request)).await,
+        }
     }
 
     // -- Accounts and keys.

@@ -75,7 +75,8 @@ impl Settler {
         ticket(|reply| self.store.settle(settlement, reply))
     }
 
-    /// Charges a hold at its amount.
+    /// Charges a hold at its amount, and tells: for tests of stores. Who waits knows an amount, and charges that.
+    #[cfg(test)]
     pub(super) fn charge_hold(&self, hold: HoldId) -> SettleTicket {
         ticket(|reply| self.store.charge_hold(hold, reply))
     }

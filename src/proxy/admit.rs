@@ -1,4 +1,8 @@
 //! admit: the ledger says yes or no, in one step, on its own clock.
+//!
+//! Where the request's texts can be counted ([`recount`]), it is asked twice at the most: first for all that the request can cost by its bytes, or nothing;
+//! then, where that is not there, by what was counted, with the limit lowered where it must be. A no leaves nothing behind, so it is one hold, under
+//! one id.
 
 use std::time::{Duration, Instant};
 
@@ -7,7 +11,9 @@ use crate::ledger::{Admission, AdmitRequest, BudgetScope, BudgetState, Denied, G
 use crate::telemetry::{LedgerOp, Metrics};
 
 use super::Refused;
+use super::forward::output_limit;
 use super::quote::Quoted;
+use super::recount::{self, Counting};
 
 /// Before a request that only others stand in the way of asks again: doubled each time, up to the longest.
 const FIRST_PAUSE: Duration = Duration::from_millis(5);
@@ -15,26 +21,48 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(100);
 
 /// A request that may go upstream.
 pub(super) struct Granted {
-    pub(super) quoted: Quoted,
+    pub(super) quoted: Box<Quoted>,
     pub(super) grant: Grant,
 }
 
+/// What admission needs beside the request.
+pub(super) struct Admitting<'a> {
+    pub(super) ledger: &'a Ledger,
+    pub(super) counting: &'a Counting,
+    pub(super) metrics: &'a Metrics,
+    pub(super) lease: Duration,
+}
+
 /// Asks the ledger.
-pub(super) async fn admit(quoted: Quoted, ledger: &Ledger, hold: HoldId, lease: Duration, metrics: &Metrics) -> Result<Granted, Box<Refused>> {
+pub(super) async fn admit(mut quoted: Box<Quoted>, hold: HoldId, admitting: Admitting<'_>) -> Result<Granted, Box<Refused>> {
+    let Admitting { ledger, counting, metrics, lease } = admitting;
     let api = quoted.api;
     let provider_is_off = matches!(quoted.kind, super::quote::Kind::Provider).then(|| quoted.route.upstream.off()).flatten();
     if let Some(variable) = provider_is_off {
         let message = format!("The upstream '{}' is off: {variable} is not set.", quoted.route.upstream.name);
         return Err(Refused::new(api, Refusal::upstream_unavailable(message)));
     }
-    let request =
-        AdmitRequest { hold, token: quoted.facts.id, secret: quoted.secret, want: quoted.want, least: quoted.least, lease, label: quoted.label.clone() };
+    let (token, secret, label) = (quoted.facts.id, quoted.secret, quoted.label.clone());
+    let mut by_bytes = recount::counts(&quoted);
     let mut pause = FIRST_PAUSE;
     let asked = Instant::now();
     let admission = loop {
         let began = Instant::now();
-        let admission = ledger.admit(request.clone()).await;
+        let least = if by_bytes { quoted.want } else { quoted.least };
+        let request = AdmitRequest { hold, token, secret, want: quoted.want, least, lease, label: label.clone() };
+        let admission = ledger.admit(request).await;
         metrics.ledger(LedgerOp::Admit, began.elapsed(), admission.is_err());
+        if let (true, Ok(Admission::Denied(Denied::Held(state) | Denied::Exhausted(state)))) = (by_bytes, &admission) {
+            by_bytes = false;
+            if state.balance.is_positive() {
+                counting.recount(&mut quoted).await;
+            }
+            // It is the lowest balance: where that does not reach, no other answer can come.
+            if !state.balance.is_positive() || state.balance < quoted.least {
+                break Ok(Admission::Denied(Denied::Exhausted(BudgetState { asked: quoted.least, ..state.clone() })));
+            }
+            continue;
+        }
         let left = quoted.route.hold_wait.saturating_sub(asked.elapsed());
         // Only requests in flight stand in the way: most end in a moment, and cost less than they hold.
         if !matches!(admission, Ok(Admission::Denied(Denied::Held(_)))) || left.is_zero() {
@@ -44,7 +72,13 @@ pub(super) async fn admit(quoted: Quoted, ledger: &Ledger, hold: HoldId, lease: 
         pause = (pause * 2).min(LONGEST_PAUSE);
     };
     match admission {
-        Ok(Admission::Granted(grant)) => Ok(Granted { quoted, grant }),
+        Ok(Admission::Granted(grant)) => {
+            // The first step of a stream was there, and what is left would end it soon.
+            if by_bytes && output_limit(&quoted, &grant).is_some_and(|limit| limit.clamped) {
+                counting.recount(&mut quoted).await;
+            }
+            Ok(Granted { quoted, grant })
+        }
         Ok(Admission::Denied(denied)) => Err(Refused::new(api, refusal(denied, &quoted.facts.name))),
         Err(error) => {
             tracing::error!(%error, "the ledger did not answer an admission");

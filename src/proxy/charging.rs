@@ -12,7 +12,7 @@ use crate::prices::Usage;
 
 use super::exchange::Bill;
 use super::jobs::{self, Outcome};
-use super::settle::Charge;
+use super::settle::Booked;
 
 /// A charge that is being made durable.
 pub(super) struct Charging {
@@ -37,8 +37,8 @@ pub(super) struct Receipt {
 // === impl Charging ===
 
 impl Charging {
-    /// Ends the grant by what is due, or by what the answer tells of a job.
-    pub(super) fn begin(bill: Bill, due: Charge, job: Option<Job>) -> Self {
+    /// Ends the grant by what is due (nothing: it is given back), or by what the answer tells of a job.
+    pub(super) fn begin(bill: Bill, due: Option<Booked>, job: Option<Job>) -> Self {
         let Bill { grant, price, label, price_version } = bill;
         let held = grant.admitted().amount;
         let job = job.and_then(|job| jobs::outcome(job, &price, &grant.facts().account, &label.provider, &price_version));
@@ -53,15 +53,11 @@ impl Charging {
                 (charging.cost, charging.usage) = (settlement.cost, settlement.usage);
                 charging.ticket = Some(grant.settle_kept(settlement));
             }
-            (None, Charge::Cost { cost, certainty, usage }) => {
+            (None, Some(Booked { cost, certainty, usage })) => {
                 charging.ticket = Some(grant.settle(cost, certainty, usage, charging.label.clone(), &price_version));
                 (charging.cost, charging.usage, charging.estimated) = (cost, usage, certainty != Certainty::Exact);
             }
-            (None, Charge::Hold) => {
-                charging.ticket = Some(grant.charge_hold());
-                (charging.cost, charging.estimated) = (held, true);
-            }
-            (None, Charge::Void) => grant.void(),
+            (None, None) => grant.void(),
         }
         charging
     }

@@ -33,7 +33,7 @@ use super::keep_alive::KeepAlive;
 use super::quote::{Asked, Price};
 use super::record::{self, Record};
 use super::rolling::{Paid, Rolling};
-use super::settle::{Charge, Ending, charge};
+use super::settle::{Booked, Charge, Ending, charge};
 
 /// After the API's last event, the provider has this long to end its body; then its connection is not used again.
 const TAIL_TIMEOUT: Duration = Duration::from_secs(1);
@@ -467,6 +467,19 @@ impl Inner {
             true if matches!(bill.price, Price::Tokens(_)) => Charge::Hold,
             _ => charge(&bill.price, ending, &measured, reported, admitted, self.route.on_uncertain),
         };
+        let due = due.booked(&bill.price, &measured, admitted);
+        if let (Some(Booked { cost, .. }), Price::Tokens(tokens)) = (&due, &bill.price)
+            && admitted.budgeted
+            && *cost > admitted.amount
+            && tokens.is_dearer_tier(measured.service_tier.as_deref())
+        {
+            tracing::warn!(
+                request_id = %self.record.id(),
+                route = self.route.path.pattern(),
+                tier = measured.service_tier,
+                "the provider served at a dearer service tier than was held for; where its account does so by default, set default_tier on the route"
+            );
+        }
         let job = self.meter.as_ref().and_then(|meter| meter.job()).filter(|_| ending == Ending::Complete);
         let charging = Charging::begin(bill, due, job);
         Stage::Settling { charging, then }

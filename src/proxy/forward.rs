@@ -28,7 +28,7 @@ pub(super) async fn forward(granted: Granted, clients: &UpstreamClients, experie
     match quoted.kind {
         Kind::Provider => to_provider(quoted, grant, clients, experience, record).await,
         Kind::Sandbox { faults, models } => {
-            let (operation, request, api) = (quoted.operation, quoted.request, quoted.api);
+            let Quoted { operation, request, api, .. } = *quoted;
             // A schema can be a good deal of work, which must not stop the streams of others.
             let simulating =
                 tokio::task::spawn_blocking(move || apis::simulate(api, operation, &request.view(), &faults, &mut models.iter().map(String::as_str)));
@@ -52,7 +52,13 @@ async fn from_sandbox(simulated: Simulated, mut record: Record) -> Response<Resp
     response.map(|body| body.recorded(record))
 }
 
-async fn to_provider(quoted: Quoted, mut grant: Grant, clients: &UpstreamClients, experience: &Arc<Experience>, mut record: Record) -> Response<ResponseBody> {
+async fn to_provider(
+    quoted: Box<Quoted>,
+    mut grant: Grant,
+    clients: &UpstreamClients,
+    experience: &Arc<Experience>,
+    mut record: Record,
+) -> Response<ResponseBody> {
     let limit = output_limit(&quoted, &grant);
     let clamped = limit.filter(|limit| limit.clamped).map(|limit| limit.tokens);
     if let Some(tokens) = clamped {
@@ -69,7 +75,7 @@ async fn to_provider(quoted: Quoted, mut grant: Grant, clients: &UpstreamClients
             return respond::refused(*Refused::new(quoted.api, Refusal::upstream_error("The upstream is misconfigured; the gateway's log says how.")), record);
         }
     };
-    let Quoted { api, operation, route, ask, seal, price, label, price_version, snapshot, routes, .. } = quoted;
+    let Quoted { api, operation, route, ask, seal, price, label, price_version, snapshot, routes, .. } = *quoted;
     let model_list = operation.model_list();
     record.sent();
     grant.sent();
@@ -99,11 +105,12 @@ async fn to_provider(quoted: Quoted, mut grant: Grant, clients: &UpstreamClients
     }
 }
 
+/// The output limit that the provider is told.
 #[derive(Clone, Copy)]
-struct OutputLimit {
+pub(super) struct OutputLimit {
     tokens: u64,
     /// Lower than what was asked for.
-    clamped: bool,
+    pub(super) clamped: bool,
 }
 
 /// The hold of a stream that rolls, where all of its first step was granted.
@@ -123,7 +130,7 @@ async fn rolling(quoted: &Quoted, grant: &mut Grant, limit: Option<OutputLimit>,
 }
 
 /// The output limit that goes upstream, where the client's own does not do.
-fn output_limit(quoted: &Quoted, grant: &Grant) -> Option<OutputLimit> {
+pub(super) fn output_limit(quoted: &Quoted, grant: &Grant) -> Option<OutputLimit> {
     let Price::Tokens(price) = &quoted.price else { return None };
     let admitted = grant.admitted();
     if !admitted.budgeted {

@@ -1,40 +1,36 @@
 //! quote: the body is read and becomes an ask; the ask is priced. What cannot be priced goes no further.
 
-use std::sync::Arc;
-use std::time::Duration;
+mod read;
 
-use bytes::{Bytes, BytesMut};
+use std::sync::Arc;
+
+use bytes::Bytes;
 use http::HeaderMap;
-use http::header::{CONTENT_LENGTH, HeaderName};
-use http_body_util::BodyExt;
-use hyper::body::Incoming;
+use http::header::HeaderName;
 use jiff::Timestamp;
 
 use crate::apis::{self, Api, Ask, Billing, KeptId, Meter, Operation, Refusal, RequestView, Seal, UnseenOutput};
 use crate::config::{Configuration, HoldPolicy, Route, RoutePrice, UpstreamKey};
 use crate::ledger::{ChargeLabel, TokenFacts};
 use crate::money::Usd;
-use crate::prices::{self, Bound, Margin, ModelPrice, PriceError, Quote, QuoteLimits, Rates, Usage, Variant};
+use crate::prices::{self, Bound, Margin, ModelPrice, PriceError, Quote, QuoteLimits, Rates, Unit, Usage, Variant};
 use crate::sandbox::Faults;
 use crate::tokens::{SecretHash, TokenKind};
 
+use self::read::read;
 use super::identify::Identified;
 use super::{Refused, rolling};
-
-/// Between two pieces of a request's body, and for all of it.
-const BODY_PAUSE: Duration = Duration::from_secs(30);
-const BODY_TIMEOUT: Duration = Duration::from_secs(300);
 
 /// A report of so many times what the model can hold is not believed; limits in the price book may be a little out of date.
 const ABSURD_FACTOR: u64 = 4;
 
-/// A request whose cost is bounded.
+/// A request whose cost is bounded. What is large in it is kept in boxes: it moves from stage to stage.
 pub(super) struct Quoted {
     pub(super) api: &'static dyn Api,
     pub(super) operation: &'static dyn Operation,
     pub(super) route: Arc<Route>,
     pub(super) request: ClientRequest,
-    pub(super) ask: Ask,
+    pub(super) ask: Box<Ask>,
     pub(super) price: Price,
     /// The most that is held for it: what it can cost as asked, or the first step of a rolling hold.
     pub(super) want: Usd,
@@ -57,7 +53,7 @@ pub(super) struct Quoted {
 /// What the answer is metered by.
 pub(super) struct Asked {
     pub(super) operation: &'static dyn Operation,
-    pub(super) ask: Ask,
+    pub(super) ask: Box<Ask>,
     /// As [`Quoted::seal`].
     pub(super) seal: Option<Seal>,
 }
@@ -82,7 +78,6 @@ pub(super) enum Kind {
 }
 
 /// How the request is priced, fixed when it came.
-#[allow(clippy::large_enum_variant, reason = "there is one a request")]
 pub(super) enum Price {
     /// Nobody bills it: a list of models.
     Unbilled,
@@ -95,14 +90,14 @@ pub(super) enum Price {
     /// What the provider reports in a header; this is held.
     ReportedHeader { name: HeaderName, hold: Usd },
     /// By tokens, at the model's rates.
-    Tokens(TokenPrice),
+    Tokens(Box<TokenPrice>),
 }
 
 /// A price by tokens.
 pub(super) struct TokenPrice {
     source: RateSource,
-    /// The tier that was asked for.
-    asked_tier: Option<String>,
+    /// The tier that was asked for, or that the upstream's account gives to what asks for none.
+    assumed_tier: Option<String>,
     at: Timestamp,
     /// By how much the provider's bill may exceed the rates.
     pub(super) margin: Margin,
@@ -118,13 +113,13 @@ enum RateSource {
 }
 
 /// Reads the body, parses the ask, picks the route by its model and prices it.
-pub(super) async fn quote(identified: Identified, max_body: usize) -> Result<Quoted, Box<Refused>> {
+pub(super) async fn quote(identified: Identified, max_body: usize) -> Result<Box<Quoted>, Box<Refused>> {
     let Identified { routed, facts, secret } = identified;
     let api = routed.api;
     let refuse = |refusal| Refused::new(api, refusal);
     let body = read(routed.body, &routed.headers, max_body).await.map_err(refuse)?;
     let request = ClientRequest { method: routed.method, path: routed.path, below: routed.below, query: routed.query, headers: routed.headers, body };
-    let mut ask = routed.operation.ask(&request.view()).map_err(|error| refuse(Refusal::from(error)))?;
+    let mut ask = Box::new(routed.operation.ask(&request.view()).map_err(|error| refuse(Refusal::from(error)))?);
     let kept = if facts.kind == TokenKind::Api { routed.operation.kept_ids(&request.view()) } else { Vec::new() };
 
     let by_model = match routed.operation.billing() {
@@ -144,7 +139,7 @@ pub(super) async fn quote(identified: Identified, max_body: usize) -> Result<Quo
     }
     let model = route.model_of(&ask.model).to_owned();
     if model != ask.model {
-        ask = routed.operation.ask_as(&request.view(), &model).map_err(|error| refuse(Refusal::from(error)))?;
+        *ask = routed.operation.ask_as(&request.view(), &model).map_err(|error| refuse(Refusal::from(error)))?;
     }
     let book = &routed.snapshot.prices;
     let provider = &route.upstream.provider;
@@ -180,29 +175,19 @@ pub(super) async fn quote(identified: Identified, max_body: usize) -> Result<Quo
         (_, _, Some(RoutePrice::ReportedJson { pointer, hold })) => Ok((Price::ReportedJson { pointer: pointer.clone(), hold: *hold }, ask.model.clone())),
         (_, _, Some(RoutePrice::ReportedHeader { name, hold })) => Ok((Price::ReportedHeader { name: name.clone(), hold: *hold }, ask.model.clone())),
         (_, _, Some(RoutePrice::Units(rates))) => {
-            TokenPrice::new(RateSource::Route(rates.clone()), &ask, routed.operation, &route).map(|price| (Price::Tokens(price), ask.model.clone()))
+            TokenPrice::new(RateSource::Route(rates.clone()), &ask, routed.operation, &route).map(|price| (Price::Tokens(Box::new(price)), ask.model.clone()))
         }
-        (_, _, None) => apis::price(route.api, book, provider, &ask.model)
-            .ok_or_else(|| Refusal::model_not_priced(&ask.model))
-            .and_then(|priced| TokenPrice::new(RateSource::Book(priced.price), &ask, routed.operation, &route).map(|price| (Price::Tokens(price), priced.id))),
+        (_, _, None) => apis::price(route.api, book, provider, &ask.model).ok_or_else(|| Refusal::model_not_priced(&ask.model)).and_then(|priced| {
+            TokenPrice::new(RateSource::Book(priced.price), &ask, routed.operation, &route).map(|price| (Price::Tokens(Box::new(price)), priced.id))
+        }),
     };
     let (price, model) = priced.map_err(refuse)?;
-    let (want, least) = match &price {
-        Price::Unbilled | Price::Free => (Usd::ZERO, Usd::ZERO),
-        Price::PerRequest(cost) | Price::ReportedJson { hold: cost, .. } | Price::ReportedHeader { hold: cost, .. } => (*cost, *cost),
-        Price::Tokens(tokens) => (tokens.quote.want, tokens.quote.least),
-    };
-    let rolling = first_step(&price, &ask, &route);
-    let (want, rolling) = match rolling {
-        Some((first, unseen)) => (first, Some(unseen)),
-        None => (want, None),
-    };
-    let least = least.min(want);
+    let Amounts { want, least, rolling } = Amounts::of(&price, &ask, &route);
     let feature = routed.operation.feature_of(&ask).unwrap_or_else(|| match routed.operation.billing() {
         Billing::PerRequest => route.feature.clone(),
         Billing::Tokens | Billing::Free => routed.operation.feature().to_owned(),
     });
-    Ok(Quoted {
+    Ok(Box::new(Quoted {
         api,
         operation: routed.operation,
         label: ChargeLabel { provider: provider.clone(), model, feature },
@@ -220,7 +205,14 @@ pub(super) async fn quote(identified: Identified, max_body: usize) -> Result<Quo
         kind,
         snapshot: routed.snapshot,
         routes: routed.routes,
-    })
+    }))
+}
+
+/// What is held.
+struct Amounts {
+    want: Usd,
+    least: Usd,
+    rolling: Option<u64>,
 }
 
 /// What a stream holds at first, where its hold rolls, and how many tokens it may be billed for that it does not show. A stream whose output nobody can
@@ -262,6 +254,38 @@ fn not_kept(kept: &[KeptId]) -> Refusal {
     }
 }
 
+// === impl Amounts ===
+
+impl Amounts {
+    fn of(price: &Price, ask: &Ask, route: &Route) -> Self {
+        let (want, least) = match price {
+            Price::Unbilled | Price::Free => (Usd::ZERO, Usd::ZERO),
+            Price::PerRequest(cost) | Price::ReportedJson { hold: cost, .. } | Price::ReportedHeader { hold: cost, .. } => (*cost, *cost),
+            Price::Tokens(tokens) => (tokens.quote.want, tokens.quote.least),
+        };
+        let (want, rolling) = match first_step(price, ask, route) {
+            Some((first, unseen)) => (first, Some(unseen)),
+            None => (want, None),
+        };
+        Self { want, least: least.min(want), rolling }
+    }
+}
+
+// === impl Quoted ===
+
+impl Quoted {
+    /// The same request, asked in another way that bounds it more tightly. Nothing changes where it does not.
+    pub(super) fn requoted(&mut self, ask: Ask) {
+        let Price::Tokens(tokens) = &mut self.price else { return };
+        match quote_of(&tokens.source, tokens.at, &ask, self.operation, &self.route) {
+            Ok((quote, bound)) if quote.want <= tokens.quote.want && quote.least <= tokens.quote.least => (tokens.quote, tokens.bound) = (quote, bound),
+            _ => return,
+        }
+        *self.ask = ask;
+        Amounts { want: self.want, least: self.least, rolling: self.rolling } = Amounts::of(&self.price, &self.ask, &self.route);
+    }
+}
+
 // === impl Asked ===
 
 impl Asked {
@@ -299,46 +323,26 @@ impl ClientRequest {
 impl TokenPrice {
     fn new(source: RateSource, ask: &Ask, operation: &dyn Operation, route: &Route) -> Result<Self, Refusal> {
         let at = Timestamp::now();
-        let limits = QuoteLimits {
-            min_output: route.min_output,
-            default_max_output: operation.default_output().or(route.default_max_output),
-            clamp: route.clamp && ask.clampable(),
-        };
-        let asked_tier = ask.service_tier.clone();
-        // No prompt is longer than what the model takes at all, nor than what it takes as input.
-        let context = if let RateSource::Book(model) = &source { model.limits.context.into_iter().chain(model.limits.input).min() } else { None };
-        let bound = ask.bound.with_window(context).map_err(|error| unpriceable(&ask.model, &error))?;
-        let quote = match &source {
-            RateSource::Route(rates) => prices::quote(&[rates], &prices::ModelLimits::default(), &bound, &limits),
-            RateSource::Book(model) => {
-                let tier = asked_tier.as_deref();
-                let served_as = |tier| tier_variants(tier).into_iter().flat_map(|variant| model.candidates(at, &variant));
-                let mut candidates = model.candidates(at, &Variant::Default);
-                if let Some(tier) = tier {
-                    let asked: Vec<&Rates> = served_as(tier).collect();
-                    if asked.is_empty() {
-                        let message = format!("Model '{}' has no price for service tier '{tier}'.", ask.model);
-                        return Err(Refusal::new(crate::apis::RefusalKind::ModelNotPriced, message).with_param(Some("service_tier".to_owned())));
-                    }
-                    // A provider may serve what it was asked to favour at its usual tier.
-                    candidates.extend(asked);
-                }
-                for tier in operation.unasked_tiers(ask) {
-                    candidates.extend(served_as(tier));
-                }
-                if candidates.is_empty() {
-                    return Err(Refusal::model_not_priced(&ask.model));
-                }
-                prices::quote(&candidates, &model.limits, &bound, &limits)
-            }
-        };
-        let quote = quote.map_err(|error| unpriceable(&ask.model, &error))?.widened(route.margin);
-        Ok(Self { source, asked_tier, at, margin: route.margin, reports_cost: operation.reports_cost(), quote, bound })
+        let (quote, bound) = quote_of(&source, at, ask, operation, route)?;
+        let assumed_tier = tiers(ask, route).1.map(str::to_owned);
+        Ok(Self { source, assumed_tier, at, margin: route.margin, reports_cost: operation.reports_cost() || route.reports_cost, quote, bound })
+    }
+
+    /// The provider whose model is priced, where the price is the price book's.
+    pub(super) fn provider(&self) -> Option<&str> {
+        if let RateSource::Book(model) = &self.source { Some(&model.provider) } else { None }
     }
 
     /// True where the price is the price book's, and not the route's own.
     pub(super) fn is_from_book(&self) -> bool {
         matches!(self.source, RateSource::Book(_))
+    }
+
+    /// The most that the request can consume.
+    pub(super) fn most_usage(&self) -> Usage {
+        let output = self.quote.max_output().unwrap_or(0).saturating_mul(self.bound.choices.max(1));
+        let output = if self.bound.has_output { output.saturating_add(self.bound.input.get(Unit::Output)) } else { 0 };
+        self.bound.input.with(Unit::Output, output).with(Unit::WebSearches, self.bound.max_searches)
     }
 
     /// Whether a report cannot be true: more than the model takes or gives, many times over.
@@ -357,13 +361,20 @@ impl TokenPrice {
         matches!(&self.source, RateSource::Book(model) if model.limits.output.is_some())
     }
 
+    /// Whether the provider says that it served at a price which was not held for: that of another tier than the request named or the route assumes.
+    pub(super) fn is_dearer_tier(&self, served_tier: Option<&str>) -> bool {
+        let (served, assumed) = (self.rates(served_tier), self.rates(None));
+        served.zip(assumed).is_some_and(|(served, assumed)| !std::ptr::eq(served, assumed))
+    }
+
     /// The rates of the tier that the provider says it served, or, where it does not say or its name is new, of the one asked for.
     pub(super) fn rates(&self, served_tier: Option<&str>) -> Option<&Rates> {
         match &self.source {
             RateSource::Route(rates) => Some(rates),
             RateSource::Book(model) => {
                 let of_tier = |tier| tier_variants(tier).into_iter().find_map(|variant| model.rates(self.at, &variant));
-                served_tier.and_then(of_tier).or_else(|| self.asked_tier.as_deref().map_or_else(|| model.rates(self.at, &Variant::Default), of_tier))
+                let assumed = || self.assumed_tier.as_deref().and_then(of_tier).or_else(|| model.rates(self.at, &Variant::Default));
+                served_tier.and_then(of_tier).or_else(assumed)
             }
         }
     }
@@ -385,6 +396,54 @@ impl TokenPrice {
     }
 }
 
+/// The tier that is asked for; and that, or the one that the upstream's account gives to what asks for none.
+fn tiers<'a>(ask: &'a Ask, route: &'a Route) -> (Option<&'a str>, Option<&'a str>) {
+    let asked = ask.service_tier.as_deref().filter(|tier| *tier != "auto" || route.default_tier.is_none());
+    (asked, asked.or(route.default_tier.as_deref()))
+}
+
+/// What an ask costs at most, at the rates of that time; and the bound that says so.
+fn quote_of(source: &RateSource, at: Timestamp, ask: &Ask, operation: &dyn Operation, route: &Route) -> Result<(Quote, Bound), Refusal> {
+    let limits = QuoteLimits {
+        min_output: route.min_output,
+        default_max_output: operation.default_output().or(route.default_max_output),
+        clamp: route.clamp && ask.clampable(),
+    };
+    // No prompt is longer than what the model takes at all, nor than what it takes as input.
+    let context = if let RateSource::Book(model) = source { model.limits.context.into_iter().chain(model.limits.input).min() } else { None };
+    let mut bound = ask.bound.with_window(context).map_err(|error| unpriceable(&ask.model, &error))?;
+    if let Some(searches) = route.held_searches.filter(|_| operation.guesses_searches(ask)) {
+        bound.max_searches = searches;
+    }
+    let (asked_tier, assumed_tier) = tiers(ask, route);
+    let quote = match source {
+        RateSource::Route(rates) => prices::quote(&[rates], &prices::ModelLimits::default(), &bound, &limits),
+        RateSource::Book(model) => {
+            let served_as = |tier| tier_variants(tier).into_iter().flat_map(|variant| model.candidates(at, &variant));
+            let mut candidates = model.candidates(at, &Variant::Default);
+            if let Some(tier) = asked_tier {
+                let asked: Vec<&Rates> = served_as(tier).collect();
+                if asked.is_empty() {
+                    let message = format!("Model '{}' has no price for service tier '{tier}'.", ask.model);
+                    return Err(Refusal::new(crate::apis::RefusalKind::ModelNotPriced, message).with_param(Some("service_tier".to_owned())));
+                }
+                // A provider may serve what it was asked to favour at its usual tier.
+                candidates.extend(asked);
+            }
+            // What has no price at such a tier is not served at it.
+            for tier in operation.unasked_tiers(ask).iter().copied().chain(assumed_tier.filter(|_| asked_tier.is_none())) {
+                candidates.extend(served_as(tier));
+            }
+            if candidates.is_empty() {
+                return Err(Refusal::model_not_priced(&ask.model));
+            }
+            prices::quote(&candidates, &model.limits, &bound, &limits)
+        }
+    };
+    let quote = quote.map_err(|error| unpriceable(&ask.model, &error))?.widened(route.margin);
+    Ok((quote, bound))
+}
+
 /// What a tier may be in the price book: a speed goes by the same name wherever it is asked for and reported.
 fn tier_variants(tier: &str) -> [Variant<'_>; 2] {
     [Variant::ServiceTier(tier), Variant::Speed(tier)]
@@ -404,37 +463,4 @@ fn unpriceable(model: &str, error: &PriceError) -> Refusal {
         PriceError::NoRates => Refusal::model_not_priced(model),
         PriceError::TooLarge => Refusal::invalid_request("The request can cost more than any budget can hold; lower its output limit."),
     }
-}
-
-async fn read(mut body: Incoming, headers: &HeaderMap, max_body: usize) -> Result<Bytes, Refusal> {
-    let too_large = || Refusal::request_too_large(max_body as u64);
-    let announced = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()).and_then(|length| length.parse::<usize>().ok());
-    if announced.is_some_and(|length| length > max_body) {
-        return Err(too_large());
-    }
-    let whole = async {
-        let mut first: Option<Bytes> = None;
-        let mut gathered = BytesMut::new();
-        while let Some(frame) =
-            tokio::time::timeout(BODY_PAUSE, body.frame()).await.map_err(|_| Refusal::invalid_request("The body did not arrive in time."))?
-        {
-            let frame = frame.map_err(|_| Refusal::invalid_request("The body broke off or is not framed as announced."))?;
-            let Ok(data) = frame.into_data() else { continue };
-            if gathered.len() + first.as_ref().map_or(0, Bytes::len) + data.len() > max_body {
-                return Err(too_large());
-            }
-            // A body that came in one piece is not copied.
-            match first.take() {
-                None if gathered.is_empty() => first = Some(data),
-                None => gathered.extend_from_slice(&data),
-                Some(head) => {
-                    gathered.reserve(announced.unwrap_or(0).max(head.len() + data.len()));
-                    gathered.extend_from_slice(&head);
-                    gathered.extend_from_slice(&data);
-                }
-            }
-        }
-        Ok(first.unwrap_or_else(|| gathered.freeze()))
-    };
-    tokio::time::timeout(BODY_TIMEOUT, whole).await.map_err(|_| Refusal::invalid_request("The body did not arrive in time."))?
 }

@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 
 use crate::apis::price;
-use crate::ledger::{ChargeLabel, HoldId, Settled};
+use crate::config::Route;
+use crate::ledger::{ChargeLabel, HoldId, Settled, TokenFacts};
 use crate::money::Usd;
 use crate::prices::Usage;
 use crate::telemetry::{LedgerOp, Metrics, RequestLabels, Spend};
@@ -29,9 +30,8 @@ pub(super) struct Record {
     id: HoldId,
     began: Instant,
     metrics: Arc<Metrics>,
-    account: String,
-    token: String,
-    route: String,
+    token: Option<Arc<TokenFacts>>,
+    route: Option<Arc<Route>>,
     /// As priced; none where the model is not one of the book's or the route's.
     model: Option<String>,
     outcome: &'static str,
@@ -100,9 +100,8 @@ impl Record {
         Self {
             id: HoldId::generate(),
             began: Instant::now(),
-            account: String::new(),
-            token: String::new(),
-            route: String::new(),
+            token: None,
+            route: None,
             model: Some(String::new()),
             // Until something better is known: the client went away.
             outcome: CUT,
@@ -124,20 +123,17 @@ impl Record {
     }
 
     pub(super) fn routed(&mut self, routed: &Routed) {
-        if let Some(route) = routed.routes.first() {
-            self.route = route.path.pattern();
-        }
+        self.route = routed.routes.first().cloned();
     }
 
     pub(super) fn identified(&mut self, identified: &Identified) {
-        self.account.clone_from(&identified.facts.account);
-        self.token.clone_from(&identified.facts.name);
+        self.token = Some(Arc::clone(&identified.facts));
         // The model is what the client says until a price is found for it.
         self.model = None;
     }
 
     pub(super) fn quoted(&mut self, quoted: &Quoted) {
-        self.route = quoted.route.path.pattern();
+        self.route = Some(Arc::clone(&quoted.route));
         self.sandbox = matches!(quoted.kind, super::quote::Kind::Sandbox { .. });
         self.model = match &quoted.price {
             _ if self.sandbox => price(quoted.route.api, &quoted.snapshot.prices, &quoted.route.upstream.provider, &quoted.ask.model).map(|priced| priced.id),
@@ -156,15 +152,27 @@ impl Record {
         self.sent = Some(now);
         let overhead = now.duration_since(self.began);
         self.overhead = Some(overhead);
-        self.metrics.overhead(&self.route, overhead);
+        self.metrics.overhead(self.route_label(), overhead);
     }
 
     pub(super) fn upstream_head(&mut self) {
         if let Some(sent) = self.sent {
             let took = sent.elapsed();
             self.upstream_head = Some(took);
-            self.metrics.upstream_head(&self.route, took);
+            self.metrics.upstream_head(self.route_label(), took);
         }
+    }
+
+    fn account_label(&self) -> &str {
+        self.token.as_ref().map_or("", |token| &token.account)
+    }
+
+    fn token_label(&self) -> &str {
+        self.token.as_ref().map_or("", |token| &token.name)
+    }
+
+    fn route_label(&self) -> &str {
+        self.route.as_ref().map_or("", |route| route.path.pattern())
     }
 
     pub(super) fn clamped(&mut self, limit: u64) {
@@ -185,8 +193,8 @@ impl Record {
         self.metrics.ledger(LedgerOp::Settle, took, false);
         if settled.charged {
             self.metrics.spend(&Spend {
-                account: &self.account,
-                token: &self.token,
+                account: self.account_label(),
+                token: self.token_label(),
                 provider: &label.provider,
                 model: self.model.as_deref().unwrap_or("other"),
                 cost,
@@ -202,15 +210,21 @@ impl Drop for Record {
     fn drop(&mut self) {
         let took = self.began.elapsed();
         self.metrics.request(
-            RequestLabels { account: &self.account, token: &self.token, route: &self.route, model: self.model.as_deref(), outcome: self.outcome },
+            RequestLabels {
+                account: self.account_label(),
+                token: self.token_label(),
+                route: self.route_label(),
+                model: self.model.as_deref(),
+                outcome: self.outcome,
+            },
             took,
         );
         let micros = |duration: Duration| u64::try_from(duration.as_micros()).unwrap_or(u64::MAX);
         tracing::info!(
             request_id = %self.id,
-            account = self.account,
-            token = self.token,
-            route = self.route,
+            account = self.account_label(),
+            token = self.token_label(),
+            route = self.route_label(),
             model = self.model.as_deref().unwrap_or("other"),
             outcome = self.outcome,
             status = self.status,

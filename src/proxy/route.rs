@@ -32,11 +32,10 @@ pub(super) struct Routed {
 /// Finds the routes and the operation.
 pub(super) fn route(screened: Screened, snapshot: Arc<Configuration>) -> Result<Routed, Box<Refused>> {
     let Screened { method, path, query, headers, body } = screened;
-    let Some(Found { route: chosen, below, operation }) = snapshot.routes.find(&method, &path, query.as_deref(), &headers) else {
+    let Some(Found { route: chosen, api, below, operation }) = snapshot.routes.find(&method, &path, query.as_deref(), &headers) else {
         return Err(Refused::new(apis::fallback(&headers, query.as_deref()), Refusal::route_not_found(format!("There is no route for {method} {path}."))));
     };
     let mounted = chosen.api;
-    let api = mounted.at(below).unwrap_or(mounted);
     let operation = operation.map_err(|none| Refused::new(api, Refusal::from(none)))?;
     // Only the chosen route's mount decides what stands below it.
     let mounted_alike = |(route, other): &(&Arc<Route>, &str)| route.api.name() == mounted.name() && other.len() == below.len();

@@ -36,6 +36,38 @@ pub(super) enum Charge {
     Void,
 }
 
+/// What is booked of a charge.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Booked {
+    pub(super) cost: Usd,
+    pub(super) certainty: Certainty,
+    pub(super) usage: Usage,
+}
+
+impl Charge {
+    /// What it comes to. None where nothing is charged.
+    ///
+    /// A hold is charged at the amount that this gateway knows of, so that the ledger, the log and the metrics say the same: a raise that is still asked for
+    /// is not part of it. A token without an enforced budget has a hold of nothing, and nothing to protect; its reports are told the best that is known:
+    /// what passed, else the most that it can have been.
+    pub(super) fn booked(self, price: &Price, measured: &Measured, admitted: Admitted) -> Option<Booked> {
+        let uncertain = |cost, usage| Booked { cost, certainty: Certainty::Uncertain, usage };
+        match (self, price) {
+            (Self::Cost { cost, certainty, usage }, _) => Some(Booked { cost, certainty, usage }),
+            (Self::Void, _) => None,
+            (Self::Hold, _) if admitted.budgeted => Some(uncertain(admitted.amount, Usage::default())),
+            (Self::Hold, Price::Tokens(tokens)) => match estimate(tokens, measured, admitted) {
+                Self::Cost { cost, usage, .. } if measured.served_output > 0 => Some(uncertain(cost, usage)),
+                _ => Some(uncertain(tokens.quote.want, tokens.most_usage())),
+            },
+            (Self::Hold, Price::PerRequest(hold) | Price::ReportedJson { hold, .. } | Price::ReportedHeader { hold, .. }) => {
+                Some(uncertain(*hold, Usage::default()))
+            }
+            (Self::Hold, Price::Unbilled | Price::Free) => Some(uncertain(Usd::ZERO, Usage::default())),
+        }
+    }
+}
+
 /// The charge of an exchange. `reported` is the cost that the provider itself told.
 pub(super) fn charge(price: &Price, ending: Ending, measured: &Measured, reported: Option<Usd>, admitted: Admitted, on_uncertain: OnUncertain) -> Charge {
     let consumed = measured.usage.unwrap_or_default().with(Unit::Requests, 1);

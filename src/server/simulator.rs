@@ -103,7 +103,7 @@ where
         let problem = Problem::service(404, format!("There is nothing at {} here.", shown(&path)), "route_not_found");
         return apis::problem_answer(apis::fallback(request.headers(), request.uri().query()), &problem).into_response();
     };
-    let api = found.route.api.at(found.below).unwrap_or(found.route.api);
+    let api = found.api;
     let simulated = answer(request, found, api, simulator).await.unwrap_or_else(|problem| apis::problem_answer(api, &problem));
     if !simulated.latency.is_zero() {
         tokio::time::sleep(simulated.latency).await;

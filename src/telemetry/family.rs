@@ -2,8 +2,9 @@
 //! so that `("a","bc")` and `("ab","c")` would share one; people choose token names, so ours compare them.
 
 use std::collections::HashMap;
+use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{PoisonError, RwLock};
 
 use prometheus::proto;
 
@@ -17,38 +18,54 @@ pub(super) struct Family<const N: usize> {
     labels: [&'static str; N],
     /// Steps in what is shown: 1, or 1e9 nano-dollars in a dollar.
     scale: f64,
-    series: RwLock<HashMap<Key<N>, Arc<AtomicU64>>>,
+    /// By the hash of the labels, so that finding a series copies none of them.
+    series: RwLock<HashMap<u64, Vec<Series<N>>>>,
+    hasher: RandomState,
+}
+
+#[derive(Debug)]
+struct Series<const N: usize> {
+    key: Key<N>,
+    steps: AtomicU64,
 }
 
 // === impl Family ===
 
 impl<const N: usize> Family<N> {
     pub(super) fn new(name: &'static str, help: &'static str, labels: [&'static str; N], scale: f64) -> Self {
-        Self { name, help, labels, scale, series: RwLock::default() }
+        Self { name, help, labels, scale, series: RwLock::default(), hasher: RandomState::new() }
     }
 
     /// Adds whole steps to one series.
     pub(super) fn add(&self, values: [&str; N], steps: u64) {
-        let key: Key<N> = values.map(Box::from);
-        if let Some(counter) = self.series.read().unwrap_or_else(PoisonError::into_inner).get(&key) {
-            counter.fetch_add(steps, Ordering::Relaxed);
+        let hash = self.hasher.hash_one(values);
+        if let Some(series) = find(self.series.read().unwrap_or_else(PoisonError::into_inner).get(&hash), values) {
+            series.steps.fetch_add(steps, Ordering::Relaxed);
             return;
         }
-        self.series.write().unwrap_or_else(PoisonError::into_inner).entry(key).or_default().fetch_add(steps, Ordering::Relaxed);
+        let mut all = self.series.write().unwrap_or_else(PoisonError::into_inner);
+        let alike = all.entry(hash).or_default();
+        match find(Some(alike), values) {
+            Some(series) => drop(series.steps.fetch_add(steps, Ordering::Relaxed)),
+            None => alike.push(Series { key: values.map(Box::from), steps: AtomicU64::new(steps) }),
+        }
     }
 
     /// Takes away every series whose first two labels (account and token) `keep` does not want.
     pub(super) fn retain(&self, keep: &dyn Fn(&str, &str) -> bool) {
-        self.series.write().unwrap_or_else(PoisonError::into_inner).retain(|key, _| match (key.first(), key.get(1)) {
-            (Some(account), Some(token)) => keep(account, token),
-            _ => true,
+        self.series.write().unwrap_or_else(PoisonError::into_inner).retain(|_, alike| {
+            alike.retain(|series| match (series.key.first(), series.key.get(1)) {
+                (Some(account), Some(token)) => keep(account, token),
+                _ => true,
+            });
+            !alike.is_empty()
         });
     }
 
     /// The family as the exposition wants it.
     pub(super) fn collect(&self) -> proto::MetricFamily {
         let series = self.series.read().unwrap_or_else(PoisonError::into_inner);
-        let mut rows: Vec<(&Key<N>, u64)> = series.iter().map(|(key, counter)| (key, counter.load(Ordering::Relaxed))).collect();
+        let mut rows: Vec<(&Key<N>, u64)> = series.values().flatten().map(|series| (&series.key, series.steps.load(Ordering::Relaxed))).collect();
         rows.sort_unstable();
         #[allow(clippy::cast_precision_loss)]
         let metrics = rows
@@ -57,6 +74,10 @@ impl<const N: usize> Family<N> {
             .collect();
         family(self.name, self.help, proto::MetricType::COUNTER, metrics)
     }
+}
+
+fn find<'a, const N: usize>(alike: Option<&'a Vec<Series<N>>>, values: [&str; N]) -> Option<&'a Series<N>> {
+    alike?.iter().find(|series| series.key.iter().zip(values).all(|(label, value)| **label == *value))
 }
 
 /// One sample with its labels.

@@ -1,8 +1,8 @@
 //! The metrics of `/metrics`. Names and labels are a contract; series stay bounded whatever people call their tokens and models.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{PoisonError, RwLock};
 use std::time::Duration;
 
 use prometheus::core::Collector;
@@ -33,8 +33,15 @@ pub struct Metrics {
     in_flight: AtomicI64,
     reload_failures: AtomicU64,
     /// Tokens with series of their own, at most `token_cap`.
-    tokens: Mutex<HashSet<(Box<str>, Box<str>)>>,
+    tokens: RwLock<TokenNames>,
     token_cap: usize,
+}
+
+/// Names of tokens by account: looked up without a copy of either.
+#[derive(Debug, Default)]
+struct TokenNames {
+    by_account: HashMap<Box<str>, HashSet<Box<str>>>,
+    count: usize,
 }
 
 /// The labels of one request.
@@ -112,7 +119,7 @@ impl Metrics {
             ledger_seconds: histogram("spendgate_ledger_seconds", "Time the ledger took.", "op", &short)?,
             in_flight: AtomicI64::new(0),
             reload_failures: AtomicU64::new(0),
-            tokens: Mutex::default(),
+            tokens: RwLock::default(),
             token_cap,
         })
     }
@@ -178,15 +185,14 @@ impl Metrics {
     /// # Errors
     /// When a sample cannot be written; never in practice.
     pub async fn expose(&self, ledger: &Ledger) -> Result<String, prometheus::Error> {
-        let mut live = HashSet::new();
+        let mut live = TokenNames::default();
         let mut gauges: [Vec<proto::Metric>; 3] = Default::default();
         ledger
             .observe(&mut |token| {
-                let (account, name) = (Box::<str>::from(token.account.as_str()), Box::<str>::from(token.name.as_str()));
                 if gauges[1].len() < self.token_cap {
                     let mut gauge = |index: usize, value: f64| {
                         if let Some(samples) = gauges.get_mut(index) {
-                            samples.push(metric(&["account", "token"], &[&account, &name], proto::MetricType::GAUGE, value));
+                            samples.push(metric(&["account", "token"], &[&token.account, &token.name], proto::MetricType::GAUGE, value));
                         }
                     };
                     if let Some(balance) = token.balance {
@@ -197,7 +203,7 @@ impl Metrics {
                         gauge(2, expiry.as_duration().as_secs_f64());
                     }
                 }
-                live.insert((account, name));
+                live.insert(&token.account, &token.name);
             })
             .await;
         self.forget_all_but(&live);
@@ -260,35 +266,62 @@ impl Metrics {
         if token.is_empty() {
             return token;
         }
-        let mut tokens = self.tokens.lock().unwrap_or_else(PoisonError::into_inner);
-        let key = (Box::<str>::from(account), Box::<str>::from(token));
-        if tokens.contains(&key) {
+        if self.tokens.read().unwrap_or_else(PoisonError::into_inner).contains(account, token) {
             return token;
         }
-        if tokens.len() >= self.token_cap {
+        let mut tokens = self.tokens.write().unwrap_or_else(PoisonError::into_inner);
+        if tokens.count >= self.token_cap && !tokens.contains(account, token) {
             return OTHER;
         }
-        tokens.insert(key);
+        tokens.insert(account, token);
         token
     }
 
     /// Takes away the series of tokens that are no more.
-    fn forget_all_but(&self, live: &HashSet<(Box<str>, Box<str>)>) {
-        let gone: HashSet<(Box<str>, Box<str>)> = {
-            let mut tokens = self.tokens.lock().unwrap_or_else(PoisonError::into_inner);
-            let gone = tokens.difference(live).cloned().collect();
-            tokens.retain(|token| live.contains(token));
-            gone
-        };
-        if gone.is_empty() {
+    fn forget_all_but(&self, live: &TokenNames) {
+        let gone = self.tokens.write().unwrap_or_else(PoisonError::into_inner).split_off_all_but(live);
+        if gone.count == 0 {
             return;
         }
-        let keep = |account: &str, token: &str| !gone.contains(&(Box::from(account), Box::from(token)));
+        let keep = |account: &str, token: &str| !gone.contains(account, token);
         self.requests.retain(&keep);
         self.spend.retain(&keep);
         self.units.retain(&keep);
         self.overrun.retain(&keep);
         self.estimated.retain(&keep);
+    }
+}
+
+// === impl TokenNames ===
+
+impl TokenNames {
+    fn contains(&self, account: &str, token: &str) -> bool {
+        self.by_account.get(account).is_some_and(|names| names.contains(token))
+    }
+
+    fn insert(&mut self, account: &str, token: &str) {
+        if !self.by_account.contains_key(account) {
+            self.by_account.insert(Box::from(account), HashSet::new());
+        }
+        let new = self.by_account.get_mut(account).is_some_and(|names| names.insert(Box::from(token)));
+        self.count += usize::from(new);
+    }
+
+    /// Takes out those that `live` lacks.
+    fn split_off_all_but(&mut self, live: &Self) -> Self {
+        let mut gone = Self::default();
+        self.by_account.retain(|account, names| {
+            names.retain(|name| {
+                let keep = live.contains(account, name);
+                if !keep {
+                    gone.insert(account, name);
+                }
+                keep
+            });
+            !names.is_empty()
+        });
+        self.count -= gone.count;
+        gone
     }
 }
 

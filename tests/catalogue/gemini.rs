@@ -1,6 +1,6 @@
 //! Fields and paths of Google's Gemini API that cost money, or that could hide what costs money.
 
-use super::attempt::Expect::{Exact, Fair, Refused, Unbilled};
+use super::attempt::Expect::{Exact, Refused, Unbilled};
 use super::attempt::{Attempt, Expect};
 
 const MODEL: &str = "/v1beta/models/gemini-2.5-flash";
@@ -112,7 +112,7 @@ const PATHS: &[(&str, &str, Expect)] = &[
     ("two calls", "/v1beta/models/gemini-2.5-flash:countTokens:generateContent", Refused(404)),
     ("a batch", "/v1beta/models/gemini-2.5-flash:batchGenerateContent", Refused(404)),
     ("a film", "/v1beta/models/veo-3:predictLongRunning", Refused(404)),
-    ("the version twice", "/v1beta/v1beta/models/gemini-2.5-flash:generateContent", Fair),
+    ("the version twice", "/v1beta/v1beta/models/gemini-2.5-flash:generateContent", Refused(404)),
     ("a path back", "/v1beta/models/x/../gemini-2.5-flash:generateContent", Refused(404)),
     ("a cache", "/v1beta/cachedContents", Refused(404)),
     ("an upload", "/v1beta/files", Refused(404)),

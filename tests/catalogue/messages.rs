@@ -1,6 +1,6 @@
 //! Fields of Anthropic's messages that cost money, or that could hide what costs money.
 
-use super::attempt::Expect::{Exact, Fair, Refused, Unbilled};
+use super::attempt::Expect::{Exact, Refused, Unbilled};
 use super::attempt::{Attempt, Expect};
 
 const PATH: &str = "/v1/messages";
@@ -179,7 +179,7 @@ pub(super) fn attempts() -> Vec<Attempt> {
         ("a path with a slash behind it", "/v1/messages/", Refused(404)),
         ("a path behind the free one", "/v1/messages/count_tokens/messages", Refused(404)),
         ("a path back from the free one", "/v1/messages/count_tokens/../../messages", Refused(404)),
-        ("the version twice", "/v1/v1/messages", Fair),
+        ("the version twice", "/v1/v1/messages", Refused(404)),
         ("the beta of the API", "/v1/messages?beta=true", Exact),
         ("a model by the query", "/v1/messages?model=claude-opus-4-5&max_tokens=5000", Exact),
     ] {

@@ -259,6 +259,7 @@ class Answers:
         self.assertTrue(answer.choices[0].message.content)
         chunks = list(azure.chat.completions.create(model="my-gpt4o-mini", messages=QUESTION, max_tokens=50, stream=True))
         self.assertEqual("".join(chunk.choices[0].delta.content or "" for chunk in chunks if chunk.choices), answer.choices[0].message.content)
+        self.assertTrue(azure.completions.create(model="gpt-3.5-turbo-instruct", prompt="Say hello.", max_tokens=20).choices[0].text)
         self.assertEqual(len(azure.embeddings.create(model="text-embedding-3-small", input="one", dimensions=64).data[0].embedding), 64)
         response = azure.responses.create(model="my-gpt4o-mini", input="x", max_output_tokens=50)
         self.assertTrue(response.output_text)

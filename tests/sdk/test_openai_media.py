@@ -110,6 +110,20 @@ class Answers:
             variation = self.client.images.create_variation(image=picture(), n=2, size="512x512", response_format="b64_json")
         self.png(variation.data[1].b64_json, (512, 512))
 
+    def azure(self):
+        return openai.AzureOpenAI(azure_endpoint=gateway.url, api_key=self.secret, api_version="2025-04-01-preview", timeout=harness.PATIENCE)
+
+    def test_azure(self):
+        azure = self.azure()
+        made = azure.images.generate(model=IMAGE, prompt="a cat", size="1024x1536", quality="low")
+        self.png(made.data[0].b64_json, (1024, 1536))
+        edited = azure.images.edit(model=IMAGE, image=picture(), prompt="a hat", quality="low")
+        self.assertGreater(edited.usage.input_tokens_details.image_tokens, 0)
+        self.assertTrue(azure.audio.speech.create(model="tts-1", voice="alloy", input="Hello.", response_format="wav").content.startswith(b"RIFF"))
+        self.assertTrue(azure.audio.transcriptions.create(model="gpt-4o-transcribe", file=recording(1)).text)
+        self.assertTrue(azure.audio.transcriptions.create(model="whisper-1", file=recording(1)).text)
+        self.assertTrue(azure.audio.translations.create(model="whisper-1", file=recording(1)).text)
+
     def test_speech(self):
         for model in ("tts-1", "gpt-4o-mini-tts"):
             for form, start in (("mp3", b"\xff\xf3"), ("opus", b"OggS"), ("aac", b"\xff\xf1"), ("flac", b"fLaC"), ("wav", b"RIFF"), ("pcm", b"\0")):

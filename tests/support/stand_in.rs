@@ -15,6 +15,7 @@ mod media;
 mod mistral;
 mod responses;
 mod script;
+mod vocabulary;
 
 use std::collections::HashMap;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -28,6 +29,7 @@ use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper::{HeaderMap, Request, Response};
 use hyper_util::rt::TokioIo;
+use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
@@ -105,7 +107,7 @@ fn prices(model: &str, tier: &str) -> (i64, i64, i64) {
         "text-embedding-3-small" => (20, 20, 0),
         "gpt-3.5-turbo-instruct" => (1500, 1500, 2000),
         "claude-haiku-4-5" => (1000, 100, 5000),
-        "command-a-03-2025" => (2500, 2500, 10_000),
+        "command-a-03-2025" | "command-a" => (2500, 2500, 10_000),
         "embed-v4.0" => (120, 120, 0),
         "mistral-small-2603" => (150, 15, 600),
         "codestral-2508" => (300, 30, 900),
@@ -116,6 +118,17 @@ fn prices(model: &str, tier: &str) -> (i64, i64, i64) {
         "gemini-3.1-flash-lite" => (250, 25, 1500),
         "gemini-embedding-001" => (150, 150, 0),
         _ => (0, 0, 0),
+    }
+}
+
+/// What the stand-in would say that a request to OpenAI's API consumes, without being asked over the wire.
+pub(crate) fn consumed_by(path: &str, request: &Value, script: &str) -> Consumed {
+    let script = Script::parse(script);
+    match path {
+        "chat/completions" => answers::Wish::chat(request, &script).consumed(&script),
+        "completions" => answers::Wish::legacy(request, &script).consumed(&script),
+        "responses" => responses::consumed(request, &script),
+        _ => answers::embedded(request, &script).1,
     }
 }
 

@@ -5,6 +5,7 @@ use serde_json::Value;
 use super::*;
 use crate::apis::{BudgetBody, RefusalKind, named};
 use crate::money::Usd;
+use crate::prices::Bound;
 
 #[test]
 fn operations_are_found_below_either_mount() {

@@ -1,12 +1,16 @@
 //! Universal AI's jobs: `POST universal-ai/async` begins one, `GET universal-ai/async/{id}` asks for it. What it cost is told by the answer that has its
 //! result, and not before: the answer that begins it says `"cost": "0.000"`.
+//!
+//! Jobs belong to the provider's key, which all tokens share. So the id that a client is told bears the seal of its token ([`crate::apis::Seal`] argues why),
+//! and only an id with that seal is asked for.
 
 use bytes::Bytes;
 
 use super::{simulate, universal};
+use crate::apis::json::{JsonError, Kind, Scanner};
 use crate::apis::pass_meter::reported_cost;
 use crate::apis::whole::WholeBody;
-use crate::apis::{Ask, AskError, Billing, Job, Measured, Meter, Operation, RequestView};
+use crate::apis::{Ask, AskError, Billing, Job, KeptId, Measured, Meter, Operation, RequestView, Seal};
 use crate::money::Usd;
 use crate::sandbox::{Faults, Problem, Simulated};
 
@@ -21,13 +25,31 @@ pub(super) struct Poll;
 pub(super) const BEGIN: Begin = Begin;
 pub(super) const POLL: Poll = Poll;
 
-/// Ids are at most this long.
+/// What stands before an id.
+const JOBS: &str = "universal-ai/async/";
+/// Ids are at most this long, their seals left out.
 const MAX_ID: usize = 128;
+/// An answer with a job's result is kept back whole up to this size, so that the id in it can be sealed. In a longer one it passes without a seal, and is good
+/// for nothing.
+const MAX_BODY: usize = 64 << 20;
+
+/// The id of the job that a path asks for, perhaps with a seal.
+fn job_id(path: &str) -> Option<&str> {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+    path.strip_prefix(JOBS).filter(|id| (1..=MAX_ID).contains(&KeptId::read(id, None).id.len()) && id.bytes().all(plain))
+}
 
 /// Whether a path asks for one job.
 pub(super) fn is_job(path: &str) -> bool {
-    path.strip_prefix("universal-ai/async/")
-        .is_some_and(|id| (1..=MAX_ID).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_'))
+    job_id(path).is_some()
+}
+
+/// The path for the provider: its own id, without our seal.
+pub(super) fn upstream_path(path: &str) -> String {
+    match job_id(path) {
+        Some(id) => format!("{JOBS}{}", KeptId::read(id, None).id),
+        None => path.to_owned(),
+    }
 }
 
 impl Operation for Begin {
@@ -56,7 +78,11 @@ impl Operation for Begin {
     }
 
     fn meter(&self, _ask: &Ask, _streamed: bool) -> Box<dyn Meter> {
-        Box::new(JobMeter::new(true))
+        Box::new(JobMeter::new(true, None))
+    }
+
+    fn meter_sealed(&self, _ask: &Ask, _streamed: bool, seal: &Seal) -> Box<dyn Meter> {
+        Box::new(JobMeter::new(true, Some(seal.clone())))
     }
 
     fn simulate(&self, request: &RequestView<'_>, _faults: &Faults, _models: &mut dyn Iterator<Item = &str>) -> Result<Simulated, Problem> {
@@ -82,7 +108,15 @@ impl Operation for Poll {
     }
 
     fn meter(&self, _ask: &Ask, _streamed: bool) -> Box<dyn Meter> {
-        Box::new(JobMeter::new(false))
+        Box::new(JobMeter::new(false, None))
+    }
+
+    fn kept_ids(&self, request: &RequestView<'_>) -> Vec<KeptId> {
+        job_id(request.path).map(|id| KeptId::read(id, None)).into_iter().collect()
+    }
+
+    fn meter_sealed(&self, _ask: &Ask, _streamed: bool, seal: &Seal) -> Box<dyn Meter> {
+        Box::new(JobMeter::new(false, Some(seal.clone())))
     }
 
     fn simulate(&self, request: &RequestView<'_>, _faults: &Faults, _models: &mut dyn Iterator<Item = &str>) -> Result<Simulated, Problem> {
@@ -94,15 +128,19 @@ impl Operation for Poll {
 struct JobMeter {
     /// The answer is that to the request which begins it.
     begins: bool,
+    /// The client's ids get it.
+    seal: Option<Seal>,
     body: WholeBody,
 }
 
 // === impl JobMeter ===
 
 impl JobMeter {
-    fn new(begins: bool) -> Self {
+    fn new(begins: bool, seal: Option<Seal>) -> Self {
         // Its clients and its documentation call the id `public_id`; in webhooks it is `job_id`.
-        Self { begins, body: WholeBody::new(&["public_id", "job_id", "status", "cost"]) }
+        let body = WholeBody::new(&["public_id", "job_id", "status", "cost"]);
+        let body = if seal.is_some() { body.kept_whole_to(MAX_BODY) } else { body };
+        Self { begins, seal, body }
     }
 
     fn id(&self) -> Option<String> {
@@ -134,7 +172,11 @@ impl Meter for JobMeter {
     }
 
     fn take_held(&mut self) -> Vec<Bytes> {
-        self.body.take_held()
+        let held = self.body.take_held();
+        // An answer of which some has passed is left alone.
+        let Some(seal) = self.seal.as_ref().filter(|_| held.iter().map(Bytes::len).sum::<usize>() as u64 == self.body.seen()) else { return held };
+        let whole: Bytes = if let [one] = held.as_slice() { one.clone() } else { held.concat().into() };
+        vec![sealed(&whole, seal).unwrap_or(whole)]
     }
 
     fn measured(&self) -> Measured {
@@ -152,13 +194,39 @@ impl Meter for JobMeter {
     }
 }
 
+/// The answer with its ids sealed. None where it is no object.
+fn sealed(body: &[u8], seal: &Seal) -> Option<Bytes> {
+    let mut ids = Vec::new();
+    let mut scanner = Scanner::lenient(body);
+    let mut read = |scanner: &mut Scanner<'_>| -> Result<(), JsonError> {
+        scanner.object(|scanner, member| match (member.key.raw(), scanner.kind()?) {
+            (b"public_id" | b"job_id", Kind::String) => {
+                let id = scanner.string()?.decode().map(|id| id.into_owned()).unwrap_or_default();
+                ids.push((scanner.position() - 1, id));
+                Ok(())
+            }
+            _ => scanner.skip(),
+        })
+    };
+    read(&mut scanner).and_then(|()| scanner.finish()).ok()?;
+    let mut answer = Vec::with_capacity(body.len() + ids.len() * 40);
+    let mut at = 0;
+    for (end, id) in ids.iter().filter(|(_, id)| !id.is_empty()) {
+        answer.extend_from_slice(body.get(at..*end)?);
+        answer.extend_from_slice(seal.suffix(id).as_bytes());
+        at = *end;
+    }
+    answer.extend_from_slice(body.get(at..)?);
+    Some(answer.into())
+}
+
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 
     fn met(begins: bool, body: &str) -> (Option<Job>, Option<i64>) {
-        let mut meter = JobMeter::new(begins);
+        let mut meter = JobMeter::new(begins, None);
         let mut pass = Vec::new();
         for chunk in body.as_bytes().chunks(7) {
             meter.chunk(Bytes::copy_from_slice(chunk), &mut pass);
@@ -200,5 +268,37 @@ mod tests {
             assert!(!is_job(path), "{path}");
         }
         assert!(!is_job(&format!("universal-ai/async/{}", "a".repeat(129))));
+    }
+
+    #[test]
+    fn the_id_that_a_client_sees_bears_the_seal_of_its_token() {
+        let seal = Seal::new(b"key", "me").unwrap();
+        let through = |body: &str, chunk: usize| {
+            let mut meter = JobMeter::new(true, Some(seal.clone()));
+            let mut pass = Vec::new();
+            body.as_bytes().chunks(chunk).for_each(|chunk| meter.chunk(Bytes::copy_from_slice(chunk), &mut pass));
+            meter.end(&mut pass);
+            let told = meter.job();
+            pass.extend(meter.take_held());
+            (String::from_utf8(pass.concat()).unwrap(), told)
+        };
+        let body = |suffix: &str| format!(r#"{{"output":{{"public_id":"a"}},"public_id":"a-1{suffix}","job_id":"","status":"processing","cost":"0"}}"#);
+        for chunk in [1, 7, 1_000] {
+            // The ledger goes by the provider's own id.
+            assert_eq!(through(&body(""), chunk), (body(&seal.suffix("a-1")), Some(Job::Begun { id: "a-1".to_owned() })));
+        }
+        for odd in ["", "[]", "{\"public_id\":\"a\"", "{\"public_id\":7}"] {
+            assert_eq!(through(odd, 4).0, odd);
+        }
+        let big = format!(r#"{{"output":"{}","public_id":"b"}}"#, "x".repeat(3 << 20));
+        assert!(through(&big, 1 << 16).0.ends_with(&format!(r#""public_id":"b{}"}}"#, seal.suffix("b"))));
+        // What comes back is asked for by the provider's own id, and only where it is the token's.
+        let path = format!("universal-ai/async/a-1{}", seal.suffix("a-1"));
+        assert_eq!(upstream_path(&path), "universal-ai/async/a-1");
+        assert!(is_job(&format!("universal-ai/async/{}{}", "a".repeat(128), seal.suffix("a"))));
+        let headers = http::HeaderMap::new();
+        let ids = |path| POLL.kept_ids(&RequestView { method: &http::Method::GET, path, query: None, headers: &headers, body: &Bytes::new() });
+        assert!(ids(&path).iter().all(|id| seal.owns(id)) && ids(&path).len() == 1);
+        assert!(ids("universal-ai/async/a-1").iter().all(|id| !seal.owns(id)) && ids("universal-ai/async/a-1").len() == 1);
     }
 }

@@ -3,9 +3,9 @@
 
 use std::collections::HashSet;
 
-/// The most queries of one request that are held for. The provider sets no limit and offers none to set; what models do is four to seven. Beyond
-/// this, each is charged all the same, as an overrun.
-const MOST_QUERIES: u64 = 32;
+/// The most queries of one request that are held for, where the route does not say another number. The provider sets no limit and offers none to set; what
+/// models do is four to seven. Beyond this, each is charged all the same, as an overrun.
+pub(super) const MOST_QUERIES: u64 = 32;
 /// Queries that are remembered to tell new ones from old. Beyond that all count as new.
 const MOST_KNOWN: usize = 4_096;
 

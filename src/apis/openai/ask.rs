@@ -5,7 +5,8 @@ use std::ops::Range;
 
 use super::content;
 use super::fields::{Dialect, Field, OPENAI, Shape};
-use crate::apis::json::{Kind, Scanner};
+use super::vocabulary::Counter;
+use crate::apis::json::{Kind, Scanner, Text};
 use crate::apis::read::{self, boolean, integer, model, short};
 use crate::apis::splice::{Edit, Edits, LimitEdit};
 use crate::apis::{Ask, AskError, AskErrorKind, UnseenOutput};
@@ -18,7 +19,7 @@ const MAX_CHOICES: u64 = 1_024;
 
 /// What has been found in a body so far.
 #[derive(Debug, Default)]
-pub(super) struct Scan {
+pub(super) struct Scan<'c> {
     model: Option<String>,
     stream: bool,
     stream_options: Option<StreamOptions>,
@@ -42,6 +43,9 @@ pub(super) struct Scan {
     /// Messages may hold audio, and these many parts of them do.
     pub(super) takes_audio: bool,
     pub(super) audio: u64,
+    /// Counts texts, where they are counted; and by how much their tokens are fewer than their bytes.
+    pub(super) counter: Option<&'c Counter>,
+    pub(super) spared: u64,
     /// Reasoning is asked for by a member that is not shown to be harmless.
     reasons: bool,
 }
@@ -70,9 +74,17 @@ pub(super) fn read(shape: Shape, body: &[u8], named: Option<&str>) -> Result<Ask
     read_as(&OPENAI, shape, body, named)
 }
 
+/// Likewise, with the texts counted.
+pub(super) fn read_counted(shape: Shape, body: &[u8], model: &str, counter: Option<&Counter>) -> Result<Ask, AskError> {
+    scanned(Scan { counter, ..Scan::default() }, &OPENAI, shape, body, Some(model))
+}
+
 /// Reads a body in another API's dialect.
 pub(in crate::apis) fn read_as(dialect: &Dialect, shape: Shape, body: &[u8], named: Option<&str>) -> Result<Ask, AskError> {
-    let mut scan = Scan { takes_audio: dialect.audio_millis.is_some(), ..Scan::default() };
+    scanned(Scan { takes_audio: dialect.audio_millis.is_some(), ..Scan::default() }, dialect, shape, body, named)
+}
+
+fn scanned(mut scan: Scan<'_>, dialect: &Dialect, shape: Shape, body: &[u8], named: Option<&str>) -> Result<Ask, AskError> {
     let mut scanner = read::object(body)?;
     let insert_at = scanner.position() + 1;
     scanner.object(|scanner, member| {
@@ -89,7 +101,7 @@ pub(in crate::apis) fn read_as(dialect: &Dialect, shape: Shape, body: &[u8], nam
 
 // === impl Scan ===
 
-impl Scan {
+impl Scan<'_> {
     fn member(&mut self, dialect: &Dialect, shape: Shape, scanner: &mut Scanner<'_>, key: &str, key_start: usize) -> Result<(), AskError> {
         let kind = scanner.kind()?;
         let field = (dialect.field)(shape, key);
@@ -158,6 +170,7 @@ impl Scan {
                     scanner.skip()?;
                 }
             }
+            Field::UsageAccounting => usage_accounting(scanner)?,
             Field::WebSearch => {
                 self.web_search = true;
                 scanner.skip()?;
@@ -170,6 +183,13 @@ impl Scan {
             Field::Free | Field::MaxTokens | Field::MaxCompletionTokens | Field::StreamOptions | Field::Unknown => scanner.skip()?,
         }
         Ok(())
+    }
+
+    /// A text that the model reads as it is. Answers how many bytes of the body it has.
+    pub(super) fn text(&mut self, text: &Text<'_>) -> u64 {
+        let spared = self.counter.map_or(0, |counter| counter.spared(text));
+        self.spared = self.spared.saturating_add(spared);
+        text.raw().len() as u64
     }
 
     fn into_ask(self, dialect: &Dialect, shape: Shape, insert_at: usize) -> Result<Ask, AskError> {
@@ -192,7 +212,8 @@ impl Scan {
         }
         let choices = self.choices.max(1).saturating_mul(self.prompts.max(1));
         let request_tokens = if shape == Shape::Chat { dialect.request_tokens } else { content::TEXT_TOKENS };
-        let text = self.text_bytes.saturating_sub(self.media_bytes).saturating_add(self.special_tokens).saturating_add(request_tokens);
+        let text = self.text_bytes.saturating_sub(self.media_bytes).saturating_sub(self.spared);
+        let text = text.saturating_add(self.special_tokens).saturating_add(request_tokens);
         let image_tokens = |count: u64, low: bool| count.saturating_mul((dialect.image_tokens)(&model, low));
         let input = Usage::default()
             .with(Unit::Input, text)
@@ -272,6 +293,21 @@ fn unknown(dialect: &Dialect, shape: Shape, key: &str) -> AskError {
         Some(right) => AskError { param: Some(key.clone()), message: format!("'{key}' must be written '{right}'"), kind: AskErrorKind::Invalid },
         None => AskError::unsupported(key.clone(), format!("'{key}' is not known to this gateway, so what it costs cannot be bounded; leave it out")),
     }
+}
+
+/// `{"include": true}` (OpenRouter's documentation, "Usage Accounting"), and nothing else.
+fn usage_accounting(scanner: &mut Scanner<'_>) -> Result<(), AskError> {
+    if scanner.kind()? != Kind::Object {
+        return Err(AskError::invalid("usage", "'usage' must be an object: {\"include\": true}"));
+    }
+    scanner.object(|scanner, member| match member.key.decode().as_deref() {
+        Some("include") => boolean(scanner, "usage.include").map(|_| ()),
+        other => {
+            let name = format!("usage.{}", short(other.unwrap_or_default()));
+            let message = format!("'{name}' is not known to this gateway, so what it costs cannot be bounded; leave it out");
+            Err(AskError::unsupported(name, message))
+        }
+    })
 }
 
 fn service_tier(dialect: &Dialect, scanner: &mut Scanner<'_>) -> Result<String, AskError> {

@@ -10,12 +10,18 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use serde_json::{Map, Value};
 
 use super::{OpenAi, headers, refuse, responses, simulate};
+use crate::apis::read::{put_key, shown};
 use crate::apis::{Api, NoOperation, Operation, Refusal, RequestView};
 use crate::sandbox::Problem;
 
 /// OpenAI's API as Azure serves it.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::apis) struct Azure;
+
+/// What is asked of a deployment (Microsoft's reference, "Azure OpenAI in Azure AI Foundry Models REST API reference", the data plane; the endpoints that the
+/// official SDK puts below `deployments/`). Each of these reads the model from the path.
+const OF_DEPLOYMENTS: [&str; 8] =
+    ["chat/completions", "completions", "embeddings", "images/generations", "images/edits", "audio/speech", "audio/transcriptions", "audio/translations"];
 
 const API_KEY: HeaderName = HeaderName::from_static("api-key");
 
@@ -25,7 +31,16 @@ impl Api for Azure {
     }
 
     fn operation(&self, method: &Method, path: &str) -> Result<&'static dyn Operation, NoOperation> {
-        OpenAi.operation(method, operation_path(path))
+        let below = operation_path(path);
+        if deployment(path).is_some() && !OF_DEPLOYMENTS.contains(&below) {
+            let known = OF_DEPLOYMENTS.join(", ");
+            let message = format!(
+                "'{}' is not an operation of a deployment. Below 'deployments/{{name}}/' stand {known}; all else has no deployment in its path.",
+                shown(below)
+            );
+            return Err(NoOperation { message });
+        }
+        OpenAi.operation(method, below)
     }
 
     fn upstream_path(&self, base: &str, request: &RequestView<'_>, _path: &str) -> String {
@@ -43,9 +58,7 @@ impl Api for Azure {
     }
 
     fn put_key(&self, headers: &mut HeaderMap, key: &HeaderValue) {
-        let mut key = key.clone();
-        key.set_sensitive(true);
-        headers.insert(API_KEY, key);
+        put_key(headers, API_KEY, key);
     }
 
     fn passes_request_header(&self, name: &HeaderName) -> bool {

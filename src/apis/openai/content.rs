@@ -18,39 +18,92 @@ pub(super) const REQUEST_TOKENS: u64 = 64;
 pub(super) const TOOLS_TOKENS: u64 = 192;
 /// Special tokens around one text that is completed or embedded.
 pub(super) const TEXT_TOKENS: u64 = 4;
+/// A result of a tool is shown under the tool's name, which may stand elsewhere: at most so many letters (OpenAI's API reference, "Chat", `name`).
+pub(super) const NAME_TOKENS: u64 = 64;
 /// A text as a list of tokens is read up to this many.
 const MAX_TEXTS: u64 = 1 << 20;
 
 /// Counts the messages and looks into their parts. Leaves out the bytes of images and audio.
-pub(super) fn messages(scanner: &mut Scanner<'_>, scan: &mut Scan) -> Result<(), AskError> {
+pub(super) fn messages(scanner: &mut Scanner<'_>, scan: &mut Scan<'_>) -> Result<(), AskError> {
     if scanner.kind()? != Kind::Array {
         return Err(AskError::invalid("messages", "'messages' must be a list of messages"));
     }
     let start = scanner.position();
+    let mut in_messages = 0_u64;
     scanner.array(|scanner| {
         if scanner.kind()? != Kind::Object {
             return Err(AskError::invalid("messages", "each of 'messages' must be an object"));
         }
         scan.special_tokens = scan.special_tokens.saturating_add(MESSAGE_TOKENS);
+        let (start, spared) = (scanner.position(), scan.spared);
+        let mut format = Format::default();
         scanner.object(|scanner, member| {
             let key = member.key.decode();
             let key = key.as_deref().unwrap_or_default();
+            let kind = scanner.kind()?;
+            if key == "content" && kind == Kind::String {
+                format.text = Some(scan.text(&scanner.string()?));
+                return Ok(());
+            }
             if key == "content" {
                 return content(scanner, scan);
             }
+            if key == "role" && kind == Kind::String {
+                format.role(scanner.string()?.raw());
+                return Ok(());
+            }
+            format.has_more = true;
             if known_in_message(key.as_bytes()) || scanner.kind()? == Kind::Null {
                 scanner.value()?;
                 return Ok(());
             }
             Err(AskError::unsupported("messages", format!("'{key}' in a message is not known to this gateway, so what it costs cannot be bounded")))
-        })
+        })?;
+        let bytes = (scanner.position() - start) as u64;
+        in_messages += bytes;
+        if scan.counter.is_some() {
+            scan.spared = format.spared(bytes, spared, scan.spared);
+        }
+        Ok(())
     })?;
-    scan.text_bytes = scan.text_bytes.saturating_add((scanner.position() - start) as u64);
+    let bytes = (scanner.position() - start) as u64;
+    scan.text_bytes = scan.text_bytes.saturating_add(bytes);
+    if scan.counter.is_some() {
+        // What stands between messages is no text.
+        scan.spared = scan.spared.saturating_add(bytes - in_messages);
+    }
     Ok(())
 }
 
+/// What stands around the text of a message whose text is counted.
+#[derive(Debug, Default)]
+pub(super) struct Format {
+    /// It is said by somebody, and not the result of a tool.
+    spoken: bool,
+    /// How many bytes its text has, where that is all of its content.
+    pub(super) text: Option<u64>,
+    /// There is more than the role and the content.
+    pub(super) has_more: bool,
+}
+
+impl Format {
+    pub(super) fn role(&mut self, role: &[u8]) {
+        self.spoken = matches!(role, b"system" | b"developer" | b"user" | b"assistant");
+    }
+
+    /// What is spared of a message of so many bytes, and all before it. `before` it was so much, and its texts added to that. Of a plain message nothing
+    /// but the text counts, since [`MESSAGE_TOKENS`] stand for its role.
+    pub(super) fn spared(&self, bytes: u64, before: u64, with_texts: u64) -> u64 {
+        match self.text {
+            Some(text) if self.spoken && !self.has_more => with_texts.saturating_add(bytes.saturating_sub(text)),
+            _ if self.spoken => with_texts,
+            _ => with_texts.saturating_sub(NAME_TOKENS).max(before),
+        }
+    }
+}
+
 /// What is moderated: a text, several, or parts with text and images.
-pub(super) fn moderated(scanner: &mut Scanner<'_>, scan: &mut Scan) -> Result<(), AskError> {
+pub(super) fn moderated(scanner: &mut Scanner<'_>, scan: &mut Scan<'_>) -> Result<(), AskError> {
     scanner.kind()?;
     let start = scanner.position();
     content(scanner, scan)?;
@@ -58,17 +111,16 @@ pub(super) fn moderated(scanner: &mut Scanner<'_>, scan: &mut Scan) -> Result<()
     Ok(())
 }
 
-fn content(scanner: &mut Scanner<'_>, scan: &mut Scan) -> Result<(), AskError> {
+fn content(scanner: &mut Scanner<'_>, scan: &mut Scan<'_>) -> Result<(), AskError> {
     match scanner.kind()? {
-        Kind::String | Kind::Null => {
-            scanner.value()?;
+        Kind::Null => Ok(scanner.skip()?),
+        Kind::String => {
+            scan.text(&scanner.string()?);
             Ok(())
         }
         Kind::Array => scanner.array(|scanner| match scanner.kind()? {
-            Kind::String => {
-                scanner.value()?;
-                Ok(())
-            }
+            // With so little around each, what stands where two meet may count: they stay at their bytes.
+            Kind::String => Ok(scanner.skip()?),
             Kind::Object => part(scanner, scan),
             _ => Err(AskError::invalid("messages", "a part of 'content' must be an object")),
         }),
@@ -77,7 +129,7 @@ fn content(scanner: &mut Scanner<'_>, scan: &mut Scan) -> Result<(), AskError> {
 }
 
 /// One part of a message's content. Its type may stand behind what it decides on, so all is read first.
-fn part(scanner: &mut Scanner<'_>, scan: &mut Scan) -> Result<(), AskError> {
+fn part(scanner: &mut Scanner<'_>, scan: &mut Scan<'_>) -> Result<(), AskError> {
     let mut kind: Option<String> = None;
     let mut image: Option<Image> = None;
     let mut foreign: Option<String> = None;
@@ -88,6 +140,9 @@ fn part(scanner: &mut Scanner<'_>, scan: &mut Scan) -> Result<(), AskError> {
             "type" if scanner.kind()? == Kind::String => kind = scanner.string()?.decode().map(|text| text.into_owned()),
             "image_url" if scanner.kind()? != Kind::Null => image = Some(image_url(scanner)?),
             "input_audio" if scan.takes_audio && scanner.kind()? != Kind::Null => audio = Some(audio_bytes(scanner)?),
+            "text" if scanner.kind()? == Kind::String => {
+                scan.text(&scanner.string()?);
+            }
             "text" | "refusal" | "cache_control" | "annotations" | "id" => scanner.skip()?,
             other => {
                 // Reasoning sent back and the like is text. What could stand for a picture or a recording is not.
@@ -209,7 +264,7 @@ fn image_url(scanner: &mut Scanner<'_>) -> Result<Image, AskError> {
 }
 
 /// Tools: functions are text that the model reads. Tools that the provider runs itself cost by the call.
-pub(super) fn tools(scanner: &mut Scanner<'_>, scan: &mut Scan) -> Result<(), AskError> {
+pub(super) fn tools(scanner: &mut Scanner<'_>, scan: &mut Scan<'_>) -> Result<(), AskError> {
     if scanner.kind()? != Kind::Array {
         return Err(AskError::invalid("tools", "'tools' must be a list"));
     }
@@ -245,12 +300,13 @@ pub(super) fn tools(scanner: &mut Scanner<'_>, scan: &mut Scan) -> Result<(), As
 
 /// A prompt or what is embedded: a string, a list of strings, a list of token ids, or a list of lists of token ids. Answers how many
 /// texts there are.
-pub(super) fn texts(scanner: &mut Scanner<'_>, scan: &mut Scan, param: &'static str) -> Result<u64, AskError> {
+pub(super) fn texts(scanner: &mut Scanner<'_>, scan: &mut Scan<'_>, param: &'static str) -> Result<u64, AskError> {
     let wrong = || AskError::invalid(param, format!("'{param}' must be a string, a list of strings, a list of token ids, or a list of lists of token ids"));
     let mut texts = 0u64;
     match scanner.kind()? {
         Kind::String => {
-            scan.text_bytes = scan.text_bytes.saturating_add(scanner.string()?.raw().len() as u64);
+            let bytes = scan.text(&scanner.string()?);
+            scan.text_bytes = scan.text_bytes.saturating_add(bytes);
             texts = 1;
         }
         Kind::Array => {
@@ -262,7 +318,8 @@ pub(super) fn texts(scanner: &mut Scanner<'_>, scan: &mut Scan, param: &'static 
                 }
                 match kind {
                     Kind::String => {
-                        scan.text_bytes = scan.text_bytes.saturating_add(scanner.string()?.raw().len() as u64);
+                        let bytes = scan.text(&scanner.string()?);
+                        scan.text_bytes = scan.text_bytes.saturating_add(bytes);
                         texts += 1;
                     }
                     Kind::Number => {

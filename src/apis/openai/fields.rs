@@ -30,6 +30,8 @@ pub(in crate::apis) enum Field {
     Text,
     /// How much the model reasons, where that may not show in a stream.
     Reasoning,
+    /// OpenRouter: whether the usage and the cost are told.
+    UsageAccounting,
     /// Costs nothing and becomes no tokens.
     Free,
     /// Refused with the reason.
@@ -119,8 +121,7 @@ fn chat(key: &str) -> Field {
         // Other providers: how much of the output limit goes into reasoning, and how it is shown.
         "reasoning" | "include_reasoning" | "reasoning_format" | "separate_reasoning" | "stream_reasoning" | "thinking" | "enable_thinking"
         | "thinking_budget" => Field::Free,
-        // OpenRouter: whether the usage is told.
-        "usage" => Field::Free,
+        "usage" => Field::UsageAccounting,
         "add_generation_prompt" | "continue_final_message" => Field::Free,
         "audio" => Field::Refused("audio output is not available through this gateway yet"),
         "chat_template" => Field::Refused("a template can repeat its input, so what it makes of it cannot be bounded"),

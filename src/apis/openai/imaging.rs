@@ -3,6 +3,7 @@
 //!
 //! `ask` reads requests, `tokens` bounds them, `usage` maps what answers report, `meter` reads answers, `simulate` makes them up.
 
+use super::azure;
 use super::meter_whole::WholeMeter;
 use crate::apis::{Ask, AskError, Billing, Meter, Operation, RequestView};
 use crate::sandbox::{Faults, Problem, Simulated};
@@ -52,7 +53,11 @@ impl Operation for Imaging {
     }
 
     fn ask(&self, request: &RequestView<'_>) -> Result<Ask, AskError> {
-        ask::read(self.kind, request).map(ask::Wish::into_ask)
+        ask::read(self.kind, request, azure::deployment(request.path)).map(ask::Wish::into_ask)
+    }
+
+    fn ask_as(&self, request: &RequestView<'_>, model: &str) -> Result<Ask, AskError> {
+        ask::read(self.kind, request, Some(model)).map(ask::Wish::into_ask)
     }
 
     fn meter(&self, ask: &Ask, streamed: bool) -> Box<dyn Meter> {

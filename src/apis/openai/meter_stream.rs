@@ -97,8 +97,9 @@ impl EventReader for Reader {
         // Providers that report on every event report the sum so far: the last one counts.
         let reported = read.usage.as_ref().filter(|usage| !usage.is_null).map(|usage| usage.value.clone()).or(read.vendor_usage);
         if let Some(at) = reported {
-            self.cost = read.cost.and_then(|at| reported_cost(data.get(at).unwrap_or_default()));
-            let reported = usage::read(data.get(at).unwrap_or_default(), true);
+            let told = data.get(at).unwrap_or_default();
+            self.cost = read.cost.and_then(|at| reported_cost(data.get(at).unwrap_or_default())).or_else(|| usage::cost(told));
+            let reported = usage::read(told, true);
             self.absurd = reported.is_none();
             self.usage = reported.map(|usage| usage.with(Unit::WebSearches, self.searches));
         }

@@ -50,7 +50,7 @@ impl Meter for WholeMeter {
             model: self.body.text("model"),
             served_output: if self.has_output { self.body.nested_text() } else { 0 },
             complete: self.body.complete(),
-            reported_cost: self.body.member("cost").and_then(reported_cost),
+            reported_cost: self.body.member("cost").and_then(reported_cost).or_else(|| reported.and_then(usage::cost)),
             input: None,
         }
     }

@@ -7,9 +7,11 @@
 //! client is sealed for the token that asked ([`crate::apis::Seal`] argues why), and only an id with that seal is taken back. The ids of items that come
 //! back with their content are taken out of the request instead: the provider then bills what the gateway has seen, and looks nothing up.
 
+use bytes::Bytes;
 use http::Method;
 
 use super::azure;
+use super::vocabulary::{self, Counter};
 use crate::apis::pass_meter::PassMeter;
 use crate::apis::{Ask, AskError, Billing, KeptId, Meter, NoOperation, Operation, RequestView, Seal};
 use crate::sandbox::{Faults, Problem, Simulated};
@@ -122,6 +124,14 @@ impl Operation for Create {
 
     fn ask_as(&self, request: &RequestView<'_>, model: &str) -> Result<Ask, AskError> {
         ask::read_as(request.body, Some(model))
+    }
+
+    fn counts(&self, model: &str) -> bool {
+        vocabulary::of(model).is_some()
+    }
+
+    fn ask_counted(&self, body: &Bytes, model: &str) -> Result<Ask, AskError> {
+        ask::read_with(body, Some(model), Counter::of(model).as_ref())
     }
 
     fn kept_ids(&self, request: &RequestView<'_>) -> Vec<KeptId> {

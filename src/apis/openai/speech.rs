@@ -3,6 +3,7 @@
 //!
 //! `ask` reads requests, `sound` counts what was heard, `meter` reads answers, `simulate` makes them up.
 
+use super::azure;
 use super::meter_whole::WholeMeter;
 use crate::apis::{Ask, AskError, Billing, Meter, Operation, RequestView};
 use crate::sandbox::{Faults, Problem, Simulated};
@@ -33,7 +34,11 @@ impl Operation for Speech {
     }
 
     fn ask(&self, request: &RequestView<'_>) -> Result<Ask, AskError> {
-        ask::read(request.body).map(ask::Wish::into_ask)
+        ask::read(request.body, azure::deployment(request.path)).map(ask::Wish::into_ask)
+    }
+
+    fn ask_as(&self, request: &RequestView<'_>, model: &str) -> Result<Ask, AskError> {
+        ask::read(request.body, Some(model)).map(ask::Wish::into_ask)
     }
 
     fn meter(&self, ask: &Ask, streamed: bool) -> Box<dyn Meter> {
@@ -45,6 +50,6 @@ impl Operation for Speech {
     }
 
     fn simulate(&self, request: &RequestView<'_>, faults: &Faults, _models: &mut dyn Iterator<Item = &str>) -> Result<Simulated, Problem> {
-        simulate::answer(request.body, faults)
+        simulate::answer(request.body, azure::deployment(request.path), faults)
     }
 }

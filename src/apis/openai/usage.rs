@@ -5,6 +5,8 @@
 //! billed by its length (Mistral), the rest is the audio's, and not billed again.
 
 use crate::apis::json::{JsonError, Kind, Scanner};
+use crate::apis::pass_meter::reported_cost;
+use crate::money::Usd;
 use crate::prices::{Unit, Usage};
 
 /// Counts beyond this are not believed.
@@ -34,6 +36,20 @@ pub(in crate::apis) fn read(raw: &[u8], has_output: bool) -> Option<Usage> {
     let mut reported = Reported::default();
     reported.scan(&mut Scanner::lenient(raw)).ok()?;
     reported.into_usage(has_output)
+}
+
+/// The cost that stands in a `usage` object, as OpenRouter tells it (its documentation, "Usage Accounting": in credits, which are dollars). None where there
+/// is none; the most that can be counted where it is negative or no number, so that nobody takes it for a price.
+pub(in crate::apis) fn cost(raw: &[u8]) -> Option<Usd> {
+    let mut cost = None;
+    let mut scanner = Scanner::lenient(raw);
+    let read: Result<(), JsonError> = scanner.object(|scanner, member| match (member.key.raw(), scanner.kind()?) {
+        (b"cost", kind) if kind != Kind::Null => scanner.value().map(|at| cost = Some(at)),
+        _ => scanner.skip(),
+    });
+    read.ok()?;
+    let told = raw.get(cost?)?;
+    Some(reported_cost(told).unwrap_or(Usd::MAX))
 }
 
 // === impl Reported ===

@@ -26,6 +26,9 @@ const MIN_OUTPUT: u64 = 16;
 const HOLD_WAIT: Duration = Duration::from_millis(250);
 const LONGEST_HOLD_WAIT: Duration = Duration::from_secs(30);
 
+/// The most searches that a route may hold for.
+const MOST_SEARCHES: u64 = 1_000;
+
 /// Stands for an address whose variable is not set. Nothing is sent there: the upstream is off, and the name leads nowhere (RFC 2606).
 const NOWHERE: &str = "https://address-is-not-set.invalid";
 
@@ -69,6 +72,9 @@ struct RawRoute {
     hold: Option<Spanned<String>>,
     hold_wait: Option<Spanned<String>>,
     margin: Option<Spanned<String>>,
+    reports_cost: Option<Spanned<bool>>,
+    default_tier: Option<Spanned<String>>,
+    held_searches: Option<Spanned<u32>>,
     min_output: Option<u32>,
     default_max_output: Option<u32>,
     stream_cost_comment: Option<Spanned<bool>>,
@@ -249,6 +255,39 @@ impl Checker<'_> {
             let what = format!("a route with api = \"{}\" knows no models; take `deployments` away", api.name());
             self.fail(deployments, what);
         }
+        let reports_cost = raw.reports_cost.as_ref().is_some_and(|reports| *reports.get_ref());
+        if let (Some(api), Some(place)) = (api, &raw.reports_cost)
+            && reports_cost
+        {
+            if !api.may_report_cost() {
+                self.fail(
+                    place,
+                    format!("the answers of api = \"{}\" do not tell what they cost, or are charged by it anyway; take reports_cost away", api.name()),
+                );
+            } else if !matches!(price, None | Some(RoutePrice::Units(_))) {
+                self.fail(place, "reports_cost goes with prices by tokens only; take it away, or the price");
+            }
+        }
+        let default_tier = raw.default_tier.as_ref().and_then(|place| {
+            let parsed = match place.get_ref().as_str() {
+                tier if api.is_some_and(|api| !api.has_operations()) => {
+                    Err(format!("default_tier {tier:?}: a route with api = \"http\" has no service tiers; take it away"))
+                }
+                "" | "auto" => {
+                    Err("default_tier is what the account's setting names: for example \"priority\" or \"flex\"; leave it out where that is the standard tier"
+                        .to_owned())
+                }
+                tier if tier.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_') => Ok(tier.to_owned()),
+                tier => Err(format!("default_tier {tier:?} is not the name of a tier; write for example \"priority\"")),
+            };
+            self.take(place, parsed)
+        });
+        let held_searches = raw.held_searches.as_ref().and_then(|place| {
+            let searches = u64::from(*place.get_ref());
+            let most =
+                (1..=MOST_SEARCHES).contains(&searches).then_some(searches).ok_or_else(|| format!("held_searches is a number from 1 to {MOST_SEARCHES}"));
+            self.take(place, most)
+        });
         let keep_alive = match raw.keep_alive.as_ref() {
             Some(place) if place.get_ref() == "off" => None,
             place => Some(self.duration(place, KEEP_ALIVE)),
@@ -277,6 +316,9 @@ impl Checker<'_> {
             hold,
             hold_wait,
             margin: margin?,
+            reports_cost,
+            default_tier,
+            held_searches,
             min_output: raw.min_output.map_or(MIN_OUTPUT, u64::from),
             default_max_output: raw.default_max_output.map(u64::from),
             stream_cost_comment,
@@ -319,7 +361,7 @@ fn route_path(path: &str) -> Result<RoutePath, String> {
     if odd || (mount && !whole_steps) {
         return Err(format!("{path:?} is not a path; write one exact path (\"/ocr\") or a mount (\"/v1/*\", \"/v1/messages*\")"));
     }
-    Ok(if mount { RoutePath::Mount(fixed.to_owned()) } else { RoutePath::Exact(fixed.to_owned()) })
+    Ok(if mount { RoutePath::Mount(path.to_owned()) } else { RoutePath::Exact(fixed.to_owned()) })
 }
 
 /// A price of USD in a string; a float would not be exact.

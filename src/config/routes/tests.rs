@@ -73,6 +73,42 @@ fn the_builtin_routes_take_every_sdk_s_paths() {
 }
 
 #[test]
+fn a_base_url_with_a_step_too_many_is_told_the_right_path() {
+    let routes = Routes::builtin(&Environment::of([])).unwrap();
+    let find = |path: &'static str| routes.find(&Method::POST, path, None, &HeaderMap::new()).unwrap();
+    for (path, right, api) in [
+        ("/v1/v1/chat/completions", "/v1/chat/completions", "openai"),
+        ("/v1/v1/responses", "/v1/responses", "openai"),
+        ("/v1/v1/messages", "/v1/messages", "anthropic"),
+        ("/v1/v1/messages/count_tokens", "/v1/messages/count_tokens", "anthropic"),
+        ("/openai/v1/v1/chat/completions", "/openai/v1/chat/completions", "azure"),
+        ("/openai/openai/deployments/gpt-4o/chat/completions", "/openai/deployments/gpt-4o/chat/completions", "azure"),
+        ("/v1beta/v1beta/models/gemini-2.5-flash:generateContent", "/v1beta/models/gemini-2.5-flash:generateContent", "gemini"),
+        ("/v1/v1/models/gemini-2.5-flash:generateContent", "/v1/models/gemini-2.5-flash:generateContent", "gemini"),
+        ("/v2/v2/chat", "/v2/chat", "cohere"),
+        ("/v2/v2/rerank", "/v2/rerank", "cohere"),
+        ("/mistral/v1/v1/chat/completions", "/mistral/v1/chat/completions", "mistral"),
+        ("/v3/v3/chat/completions", "/v3/chat/completions", "edenai"),
+        ("/v3/v1/v1/messages", "/v3/v1/messages", "edenai"),
+    ] {
+        let found = find(path);
+        let message = found.operation.err().unwrap().message;
+        assert!(message.contains("twice") && message.contains(&format!("'{right}'")), "{path}: {message}");
+        assert_eq!(found.route.api.name(), api, "{path}");
+        assert!(find(right).operation.is_ok(), "{right}");
+    }
+    // Anthropic's shapes there are Eden AI's too.
+    assert_eq!(format!("{:?}", find("/v3/v1/v1/messages").api), "EdenMessages");
+    // What would not be right with one step less says what it always did.
+    assert!(find("/v1/v1/nothing").operation.err().unwrap().message.contains("'nothing'"));
+    assert!(routes.find(&Method::POST, "/v2/v2/nothing", None, &HeaderMap::new()).is_none());
+    // One version below another mount is no mistake, and neither is what a route without operations names.
+    let own = GOOD.replace("path = \"/v1/*\"", "path = \"/any/*\"").replace("path = \"/ocr\"", "path = \"/v1/*\"");
+    let own = parse(&own).unwrap();
+    assert!(own.find(&Method::POST, "/v1/v1/chat/completions", None, &HeaderMap::new()).unwrap().operation.is_ok());
+}
+
+#[test]
 fn what_a_client_speaks_decides_where_a_path_belongs_to_several() {
     let routes = Routes::builtin(&Environment::of([])).unwrap();
     let api = |method: Method, path: &'static str, query: Option<&str>, header: &'static str| {
@@ -144,6 +180,12 @@ fn each_mistake_is_told_with_its_place() {
         ("https://api.openai.com", "https://me@x", "routes.toml:3:7: "),
         ("\"/v1/*\"", "\"/v1*\"", "routes.toml:10:8: "),
         ("api = \"openai\"", "api = \"gemini\"\nstream_cost_comment = true", "routes.toml:12:23: clients of api = \"gemini\" fail on comments"),
+        ("api = \"openai\"", "api = \"anthropic\"\nreports_cost = true", "routes.toml:12:16: the answers of api = \"anthropic\" do not tell"),
+        ("api = \"openai\"", "api = \"openai\"\nprice = \"free\"\nreports_cost = true", "routes.toml:13:16: reports_cost goes with prices by tokens only"),
+        ("api = \"openai\"", "api = \"openai\"\ndefault_tier = \"auto\"", "routes.toml:12:16: default_tier is what the account's setting names"),
+        ("api = \"openai\"", "api = \"openai\"\ndefault_tier = \"Priority\"", "is not the name of a tier"),
+        ("price = {", "default_tier = \"priority\"\nprice = {", "has no service tiers"),
+        ("api = \"openai\"", "api = \"openai\"\nheld_searches = 0", "routes.toml:12:17: held_searches is a number from 1 to 1000"),
     ] {
         let errors = parse(&GOOD.replace(from, to)).unwrap_err();
         assert!(errors.iter().any(|error| error.contains(said)), "{to}: {errors:?}");

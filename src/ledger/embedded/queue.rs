@@ -1,10 +1,12 @@
 //! Where jobs wait for the writer. Taking a whole batch costs one lock; putting one in never waits for the store.
+//!
+//! What waits is taken by a task of the runtime where there is one (see [`super::beside`]), which is awake anyhow, and else by the writer's thread.
 
 use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use tokio::sync::oneshot;
+use tokio::sync::{Notify, oneshot};
 
 use super::job::Job;
 use crate::ledger::settler::{Ends, SettleReply};
@@ -17,13 +19,20 @@ const ROOM: usize = 16_384;
 #[derive(Default)]
 pub(crate) struct Queue {
     inner: Mutex<Inner>,
-    wake: Condvar,
+    thread: Condvar,
+    task: Notify,
 }
 
 #[derive(Default)]
 struct Inner {
     jobs: VecDeque<Job>,
     closed: bool,
+    /// A task stands by to take what waits.
+    attended: bool,
+    /// The thread is to take what waits.
+    thread_wanted: bool,
+    /// Until then it takes everything: the task would stand still for it.
+    thread_until: Option<Instant>,
 }
 
 // === impl Queue ===
@@ -51,36 +60,83 @@ impl Queue {
         if inner.jobs.len() >= room {
             return Err(LedgerError::Unavailable("too many requests wait for it".to_owned()));
         }
+        // Those who manage tokens may look through all of them, which must not stop the streams of others.
+        let wants_thread = matches!(job, Job::Manage(_)) || !inner.is_attended();
         inner.jobs.push_back(job);
-        let first = inner.jobs.len() == 1;
-        drop(inner);
-        // The writer takes all there is: only the first job finds it waiting.
-        if first {
-            self.wake.notify_one();
+        // Whoever is woken takes all there is: only the first job finds it waiting.
+        if wants_thread {
+            if !std::mem::replace(&mut inner.thread_wanted, true) {
+                drop(inner);
+                self.thread.notify_one();
+            }
+        } else if inner.jobs.len() == 1 && !inner.thread_wanted {
+            drop(inner);
+            self.task.notify_one();
         }
         Ok(())
     }
 
-    /// Takes up to `most` jobs, waiting for the first at most `patience`. Returns false once the queue is closed and empty.
-    pub(super) fn drain(&self, into: &mut VecDeque<Job>, most: usize, patience: Duration) -> bool {
+    /// For the thread: returns when it is wanted, or after `patience`.
+    pub(super) fn wait(&self, patience: Duration) {
+        let inner = self.inner();
+        if patience.is_zero() || inner.thread_wanted || inner.closed {
+            return;
+        }
+        let waited = self.thread.wait_timeout_while(inner, patience, |inner| !inner.thread_wanted && !inner.closed);
+        let jobs = waited.unwrap_or_else(PoisonError::into_inner).0.jobs.len();
+        // Whoever put the first job in may be about to put in more: a larger batch costs no more to write.
+        if jobs > 0 {
+            std::thread::yield_now();
+        }
+    }
+
+    /// For the thread: takes up to `most` jobs. Returns false once the queue is closed and empty.
+    pub(super) fn drain(&self, into: &mut VecDeque<Job>, most: usize) -> bool {
         let mut inner = self.inner();
-        if inner.jobs.is_empty() && !inner.closed && !patience.is_zero() {
-            let waited = self.wake.wait_timeout_while(inner, patience, |inner| inner.jobs.is_empty() && !inner.closed);
-            inner = waited.unwrap_or_else(PoisonError::into_inner).0;
-            // Whoever put the first job in may be about to put in more: a larger batch costs no more to write.
-            if !inner.jobs.is_empty() {
-                drop(inner);
-                std::thread::yield_now();
-                inner = self.inner();
-            }
-        }
-        if into.is_empty() && inner.jobs.len() <= most {
-            std::mem::swap(&mut inner.jobs, into);
-        } else {
-            let count = inner.jobs.len().min(most);
-            into.extend(inner.jobs.drain(..count));
-        }
+        inner.take(into, most);
+        inner.thread_wanted = !inner.jobs.is_empty();
         !(inner.closed && inner.jobs.is_empty())
+    }
+
+    /// For the task: takes up to `most` jobs, unless they are the thread's. Returns true where there are more.
+    pub(super) fn take(&self, into: &mut VecDeque<Job>, most: usize) -> bool {
+        let mut inner = self.inner();
+        if inner.thread_wanted {
+            return false;
+        }
+        inner.take(into, most);
+        !inner.jobs.is_empty()
+    }
+
+    /// For the task: returns when it may be wanted; false once the queue is closed.
+    pub(super) async fn attend(&self) -> bool {
+        self.task.notified().await;
+        !self.inner().closed
+    }
+
+    /// For the task: it is wanted again at once.
+    pub(super) fn want_task(&self) {
+        self.task.notify_one();
+    }
+
+    /// Whether a task stands by from now on.
+    pub(super) fn attended(&self, attended: bool) {
+        let mut inner = self.inner();
+        inner.attended = attended;
+        inner.thread_wanted |= !attended;
+        drop(inner);
+        self.thread.notify_one();
+    }
+
+    /// Leaves what waits to the thread, and for so long whatever comes.
+    pub(super) fn want_thread(&self, pause: Duration) {
+        let mut inner = self.inner();
+        inner.thread_wanted = true;
+        if !pause.is_zero() {
+            inner.thread_until = Some(Instant::now() + pause);
+        }
+        drop(inner);
+        self.thread.notify_one();
     }
 
     /// How many jobs wait.
@@ -91,7 +147,8 @@ impl Queue {
     /// Takes no more jobs; those that wait are still done.
     pub(crate) fn close(&self) {
         self.inner().closed = true;
-        self.wake.notify_all();
+        self.thread.notify_one();
+        self.task.notify_one();
     }
 
     /// Takes no more jobs, and drops those that wait: for when nobody will do them.
@@ -103,6 +160,24 @@ impl Queue {
         };
         // Outside the lock: what is dropped may want to hand over something.
         drop(dropped);
+    }
+}
+
+impl Inner {
+    fn take(&mut self, into: &mut VecDeque<Job>, most: usize) {
+        if into.is_empty() && self.jobs.len() <= most {
+            std::mem::swap(&mut self.jobs, into);
+        } else {
+            let count = self.jobs.len().min(most);
+            into.extend(self.jobs.drain(..count));
+        }
+    }
+
+    fn is_attended(&mut self) -> bool {
+        if self.thread_until.is_some_and(|until| until <= Instant::now()) {
+            self.thread_until = None;
+        }
+        self.attended && self.thread_until.is_none()
     }
 }
 

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::sync::LazyLock;
 
-use rusqlite::{Connection, Transaction, params, params_from_iter};
+use rusqlite::{Connection, params, params_from_iter};
 
 use super::codec::{Stored, certainty_name, count, kind_name, period_name};
 use super::schema::unit_column;
@@ -12,41 +12,62 @@ use crate::ledger::types::HoldId;
 use crate::prices::Unit;
 use crate::tokens::TokenId;
 
+/// Begins the transaction that [`save`] ends. Nothing happens where one is open.
+pub(super) fn begin(connection: &Connection) -> rusqlite::Result<()> {
+    if connection.is_autocommit() { execute(connection, "BEGIN IMMEDIATE") } else { Ok(()) }
+}
+
+/// Ends a transaction in which nothing was written.
+pub(super) fn end(connection: &Connection) -> rusqlite::Result<()> {
+    if connection.is_autocommit() { Ok(()) } else { execute(connection, "ROLLBACK") }
+}
+
 /// Writes a batch. Returns the number of the next journal entry.
-pub(super) fn save(connection: &mut Connection, state: &State, changes: &Changes, next_seq: i64) -> rusqlite::Result<i64> {
-    let transaction = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
-    accounts(&transaction, state, changes)?;
+pub(super) fn save(connection: &Connection, state: &State, changes: &Changes, next_seq: i64) -> rusqlite::Result<i64> {
+    let saved = begin(connection).and_then(|()| rows(connection, state, changes, next_seq)).and_then(|seq| execute(connection, "COMMIT").map(|()| seq));
+    if saved.is_err() {
+        // The error is that of the write; where this fails too, SQLite has rolled back already.
+        let _ = end(connection);
+    }
+    saved
+}
+
+fn execute(connection: &Connection, statement: &str) -> rusqlite::Result<()> {
+    connection.prepare_cached(statement)?.execute([]).map(drop)
+}
+
+fn rows(connection: &Connection, state: &State, changes: &Changes, next_seq: i64) -> rusqlite::Result<i64> {
+    accounts(connection, state, changes)?;
     for id in &changes.identities {
         if let Some(token) = state.token(*id) {
-            identity(&transaction, token)?;
+            identity(connection, token)?;
         }
     }
     for id in changes.tokens.iter().filter(|id| !changes.identities.contains(id)) {
         if let Some(token) = state.token(*id) {
-            figures(&transaction, token)?;
+            figures(connection, token)?;
         }
     }
     for (id, change) in &changes.holds {
-        hold(&transaction, state, *id, *change)?;
+        hold(connection, state, *id, *change)?;
     }
     for id in &changes.tombstones {
-        tombstone(&transaction, state, *id)?;
+        tombstone(connection, state, *id)?;
     }
     let mut seq = next_seq;
     for entry in &changes.journal {
-        journal(&transaction, seq, entry)?;
+        journal(connection, seq, entry)?;
         seq += 1;
     }
     for (key, delta) in &changes.usage {
-        usage(&transaction, key, delta)?;
+        usage(connection, key, delta)?;
     }
-    transaction.commit()?;
     Ok(seq)
 }
 
-pub(super) fn accounts(transaction: &Transaction<'_>, state: &State, changes: &Changes) -> rusqlite::Result<()> {
+pub(super) fn accounts(connection: &Connection, state: &State, changes: &Changes) -> rusqlite::Result<()> {
     for account in changes.accounts.iter().filter_map(|id| state.account(*id)) {
-        transaction
+        connection
             .prepare_cached(
                 "INSERT INTO accounts (account_id, name, main_key_sha256, balance_nanos, held_nanos, balance_sets, created_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
                  ON CONFLICT (account_id) DO UPDATE SET main_key_sha256 = ?3, balance_nanos = ?4, held_nanos = ?5, balance_sets = ?6",
@@ -65,8 +86,8 @@ pub(super) fn accounts(transaction: &Transaction<'_>, state: &State, changes: &C
 }
 
 /// The whole of a token, and its secrets.
-pub(super) fn identity(transaction: &Transaction<'_>, token: &Token) -> rusqlite::Result<()> {
-    transaction
+pub(super) fn identity(connection: &Connection, token: &Token) -> rusqlite::Result<()> {
+    connection
         .prepare_cached(
             "INSERT INTO tokens (token_id, account_id, name, kind, balance_nanos, active_balance, held_nanos, balance_sets, spent_nanos, reset_period, reset_amount_nanos,
                 resets_ms, expires_ms, created_ms, last_used_ms, deleted_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)
@@ -91,18 +112,22 @@ pub(super) fn identity(transaction: &Transaction<'_>, token: &Token) -> rusqlite
             token.last_used_at.map(Stored),
             token.deleted_at.map(Stored),
         ])?;
-    transaction.prepare_cached("DELETE FROM secrets WHERE token_id = ?1")?.execute([token_key(token.id)])?;
+    connection.prepare_cached("DELETE FROM secrets WHERE token_id = ?1")?.execute([token_key(token.id)])?;
     for (position, secret) in token.secrets.iter().enumerate() {
-        transaction
-            .prepare_cached("INSERT INTO secrets (token_id, position, secret_sha256, masked, ends_ms) VALUES (?1, ?2, ?3, ?4, ?5)")?
-            .execute(params![token_key(token.id), count(position as u64), Stored(secret.hash), secret.masked, secret.ends_at.map(Stored)])?;
+        connection.prepare_cached("INSERT INTO secrets (token_id, position, secret_sha256, masked, ends_ms) VALUES (?1, ?2, ?3, ?4, ?5)")?.execute(params![
+            token_key(token.id),
+            count(position as u64),
+            Stored(secret.hash),
+            secret.masked,
+            secret.ends_at.map(Stored)
+        ])?;
     }
     Ok(())
 }
 
 /// What requests change of a token.
-fn figures(transaction: &Transaction<'_>, token: &Token) -> rusqlite::Result<()> {
-    transaction
+fn figures(connection: &Connection, token: &Token) -> rusqlite::Result<()> {
+    connection
         .prepare_cached(
             "UPDATE tokens SET balance_nanos = ?2, held_nanos = ?3, balance_sets = ?4, spent_nanos = ?5, resets_ms = ?6, last_used_ms = ?7 WHERE token_id = ?1",
         )?
@@ -118,10 +143,10 @@ fn figures(transaction: &Transaction<'_>, token: &Token) -> rusqlite::Result<()>
     Ok(())
 }
 
-pub(super) fn hold(transaction: &Transaction<'_>, state: &State, id: HoldId, change: HoldChange) -> rusqlite::Result<()> {
+pub(super) fn hold(connection: &Connection, state: &State, id: HoldId, change: HoldChange) -> rusqlite::Result<()> {
     match (state.hold(id), change) {
         (Some(hold), _) => {
-            transaction
+            connection
                 .prepare_cached(
                     "INSERT INTO holds (hold_id, token_id, account_id, amount_nanos, on_token, on_account, lease_ends_ms, provider, model, feature)
                      VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) ON CONFLICT (hold_id) DO UPDATE SET amount_nanos = ?4, lease_ends_ms = ?7",
@@ -140,21 +165,21 @@ pub(super) fn hold(transaction: &Transaction<'_>, state: &State, id: HoldId, cha
                 ])?;
         }
         (None, HoldChange::Stored) => {
-            transaction.prepare_cached("DELETE FROM holds WHERE hold_id = ?1")?.execute([Stored(id)])?;
+            connection.prepare_cached("DELETE FROM holds WHERE hold_id = ?1")?.execute([Stored(id)])?;
         }
         (None, HoldChange::New) => {}
     }
     Ok(())
 }
 
-pub(super) fn tombstone(transaction: &Transaction<'_>, state: &State, id: HoldId) -> rusqlite::Result<()> {
+pub(super) fn tombstone(connection: &Connection, state: &State, id: HoldId) -> rusqlite::Result<()> {
     let Some(tombstone) = state.tombstone(id) else {
-        transaction.prepare_cached("DELETE FROM tombstones WHERE hold_id = ?1")?.execute([Stored(id)])?;
+        connection.prepare_cached("DELETE FROM tombstones WHERE hold_id = ?1")?.execute([Stored(id)])?;
         return Ok(());
     };
     let expired = tombstone.expired.as_ref();
     let hold = expired.map(|expired| &expired.hold);
-    transaction
+    connection
         .prepare_cached(
             "INSERT OR REPLACE INTO tombstones (hold_id, ends_ms, expired_ms, token_id, account_id, amount_nanos, on_token, on_account, lease_ends_ms,
                 provider, model, feature, token_balance_sets, account_balance_sets) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
@@ -178,10 +203,10 @@ pub(super) fn tombstone(transaction: &Transaction<'_>, state: &State, id: HoldId
     Ok(())
 }
 
-pub(super) fn journal(transaction: &Transaction<'_>, seq: i64, entry: &JournalEntry) -> rusqlite::Result<()> {
+pub(super) fn journal(connection: &Connection, seq: i64, entry: &JournalEntry) -> rusqlite::Result<()> {
     let label = entry.label.as_deref();
     let usage = entry.usage_text();
-    transaction
+    connection
         .prepare_cached(
             "INSERT INTO journal (seq, time_ms, kind, account_id, token_id, hold_id, token_delta_nanos, account_delta_nanos, cost_nanos, certainty, provider, model,
                 feature, usage, price_version) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
@@ -221,13 +246,13 @@ static ADD_USAGE: LazyLock<String> = LazyLock::new(|| {
     format!("INSERT INTO usage_daily ({columns}) VALUES ({values}) ON CONFLICT DO UPDATE SET {sums}")
 });
 
-pub(super) fn usage(transaction: &Transaction<'_>, key: &UsageKey, delta: &UsageDelta) -> rusqlite::Result<()> {
+pub(super) fn usage(connection: &Connection, key: &UsageKey, delta: &UsageDelta) -> rusqlite::Result<()> {
     let day = key.day.to_string();
     let token = token_key(key.token);
     let label = &*key.label;
     let units: [i64; Unit::ALL.len()] = Unit::ALL.map(|unit| count(delta.usage.get(unit)));
     let fixed: [&dyn rusqlite::ToSql; 8] = [&day, &token, &label.provider, &label.model, &label.feature, &delta.requests, &delta.cost_nanos, &delta.estimated];
-    transaction.prepare_cached(&ADD_USAGE)?.execute(params_from_iter(fixed.into_iter().chain(units.iter().map(|unit| unit as &dyn rusqlite::ToSql))))?;
+    connection.prepare_cached(&ADD_USAGE)?.execute(params_from_iter(fixed.into_iter().chain(units.iter().map(|unit| unit as &dyn rusqlite::ToSql))))?;
     Ok(())
 }
 

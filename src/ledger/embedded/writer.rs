@@ -1,11 +1,12 @@
-//! The writer: one thread that owns the file. Drain, apply, commit, answer.
+//! The writer: it owns the file. Begin, apply, commit, answer.
 //!
+//! It is used by one at a time: by a thread of its own, or by a task of the runtime that [stands beside it](super::beside).
 //! Nothing is answered before it is durable. Where a commit fails the state is read anew from the file: admissions of that batch are refused and undone,
 //! and the ends of requests are tried again until they are written.
 
 use std::collections::VecDeque;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use jiff::tz::TimeZone;
@@ -13,13 +14,14 @@ use jiff::{SignedDuration, Timestamp};
 use rusqlite::Connection;
 use tokio::sync::watch;
 
+use super::beside;
 use super::checkpoint::{self, Checkpointer};
 use super::clock::Clock;
 use super::directory::Directory;
 use super::job::{Admitting, Finish, Job};
 use super::load::{Loaded, load};
 use super::queue::Queue;
-use super::save::save;
+use super::save::{begin, end, save};
 use super::schema::{fault, prepare};
 use super::transfer::refuse_unfinished_import;
 use super::trim::trim;
@@ -32,7 +34,7 @@ use crate::ledger::types::{LedgerError, Renewal, Renewed, Settled};
 use crate::money::MoneyError;
 
 /// The most jobs in one transaction.
-const BATCH: usize = 512;
+pub(super) const BATCH: usize = 512;
 /// The most holds that one sweep expires.
 const SWEEP: usize = 256;
 /// How long the writer rests after a commit that failed.
@@ -77,6 +79,7 @@ pub(crate) fn start(settings: Settings, directory: Arc<Directory>, queue: Arc<Qu
     }
     directory.fill(&state);
     let (ended, receiver) = watch::channel(());
+    let waits_for_disk = settings.fsync_always;
     let now = Instant::now();
     let writer = Writer {
         connection,
@@ -92,11 +95,17 @@ pub(crate) fn start(settings: Settings, directory: Arc<Directory>, queue: Arc<Qu
         checkpointer: Some(checkpointer),
         settings,
         directory,
-        queue,
         settler,
     };
-    let spawned = std::thread::Builder::new().name("spendgate-ledger".to_owned()).spawn(move || run_to_the_end(writer, lock, ended));
+    let shared = Arc::new(Mutex::new(Some(writer)));
+    let threads = Arc::clone(&shared);
+    let threads_queue = Arc::clone(&queue);
+    let spawned = std::thread::Builder::new().name("spendgate-ledger".to_owned()).spawn(move || run_to_the_end(&threads, threads_queue, lock, ended));
     spawned.map_err(|error| LedgerError::Unavailable(format!("cannot start the writer thread: {error}")))?;
+    // Whoever waits for the disk must not be one who serves requests.
+    if !waits_for_disk {
+        beside::start(shared, queue);
+    }
     Ok(receiver)
 }
 
@@ -123,13 +132,52 @@ impl Drop for Closing {
     }
 }
 
-fn run_to_the_end(mut writer: Writer, lock: Lock, ended: watch::Sender<()>) {
-    let closing = Closing(Arc::clone(&writer.queue));
-    writer.run();
-    drop(writer);
+/// The writer, until the thread has ended it.
+pub(super) type Shared = Mutex<Option<Writer>>;
+
+fn run_to_the_end(shared: &Shared, queue: Arc<Queue>, lock: Lock, ended: watch::Sender<()>) {
+    let closing = Closing(queue);
+    run(shared, &closing.0);
+    drop(shared.lock().unwrap_or_else(PoisonError::into_inner).take());
     drop(closing);
     drop(lock);
     drop(ended);
+}
+
+/// The thread: takes what the task does not, and does what is due by the clock.
+fn run(shared: &Shared, queue: &Queue) {
+    let mut give_up: Option<Instant> = None;
+    let mut patience = Duration::ZERO;
+    loop {
+        queue.wait(patience);
+        // Where a batch broke off, nobody knows what the state is.
+        let Ok(mut shared) = shared.lock() else { return };
+        let Some(writer) = shared.as_mut() else { return };
+        writer.jobs.extend(writer.carried.drain(..));
+        let open = queue.drain(&mut writer.jobs, BATCH);
+        let written = writer.batch(true);
+        writer.trim();
+        let carried = writer.carried.len();
+        patience = if writer.more_due || carried > 0 { Duration::ZERO } else { writer.settings.tick };
+        drop(shared);
+        if !written {
+            std::thread::sleep(REST);
+        }
+        if open {
+            continue;
+        }
+        let deadline = *give_up.get_or_insert_with(|| Instant::now() + LAST_TRIES);
+        if carried == 0 {
+            return;
+        }
+        if Instant::now() > deadline {
+            tracing::error!(
+                count = carried,
+                "the ledger closes without having written the end of these requests: their holds are charged when their leases end"
+            );
+            return;
+        }
+    }
 }
 
 /// A job that was applied and is answered once the batch is durable, or kept to be done again.
@@ -140,7 +188,8 @@ enum Answer {
     Manage(Finish),
 }
 
-struct Writer {
+/// What is written to the file, and by what state.
+pub(super) struct Writer {
     settings: Settings,
     connection: Connection,
     checkpointer: Option<Checkpointer>,
@@ -148,7 +197,8 @@ struct Writer {
     state: Option<State>,
     next_seq: i64,
     changes: Changes,
-    jobs: VecDeque<Job>,
+    /// What is to be done now.
+    pub(super) jobs: VecDeque<Job>,
     /// Ends of requests that could not be written yet.
     carried: Vec<Job>,
     answers: Vec<Answer>,
@@ -156,66 +206,59 @@ struct Writer {
     next_trim: Instant,
     more_due: bool,
     directory: Arc<Directory>,
-    queue: Arc<Queue>,
     settler: Arc<Settler>,
 }
 
 // === impl Writer ===
 
 impl Writer {
-    fn run(&mut self) {
-        let mut give_up: Option<Instant> = None;
-        loop {
-            let patience = if self.more_due || !self.carried.is_empty() { Duration::ZERO } else { self.settings.tick };
-            self.jobs.extend(self.carried.drain(..));
-            let open = self.queue.drain(&mut self.jobs, BATCH, patience);
-            self.batch();
-            self.trim();
-            if open {
-                continue;
-            }
-            let deadline = *give_up.get_or_insert_with(|| Instant::now() + LAST_TRIES);
-            if self.carried.is_empty() {
-                break;
-            }
-            if Instant::now() > deadline {
-                tracing::error!(
-                    count = self.carried.len(),
-                    "the ledger closes without having written the end of these requests: their holds are charged when their leases end"
-                );
-                break;
-            }
-        }
-        self.checkpointer = None;
-        // What is in the write-ahead log goes to the file itself: it can be copied as it is. Not vital, and so not checked.
-        let _ = self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
+    /// For the task: as [`Self::batch`], where the file can be written at once. False where the jobs are left to the thread.
+    pub(super) fn batch_at_once(&mut self) -> bool {
+        let begun = self.state.is_some()
+            && self.connection.busy_timeout(Duration::ZERO).and_then(|()| begin(&self.connection)).is_ok()
+            && self.connection.busy_timeout(self.settings.busy).is_ok();
+        begun && self.batch(false)
     }
 
-    /// Applies what was drained, and what is due; writes it; answers.
-    fn batch(&mut self) {
+    /// Applies what there is to do, and what is due where it is `sweeping`; writes it; answers. False where it could not be written: what must not be lost
+    /// is carried over to the next one, after a rest.
+    fn batch(&mut self, sweeping: bool) -> bool {
         if self.state.is_none()
             && let Err(error) = self.reload()
         {
             self.refuse_jobs(&error);
-            std::thread::sleep(REST);
-            return;
+            return false;
         }
-        let Some(state) = &mut self.state else { return };
+        // Before anything is applied: a file that is locked leaves the state as it is.
+        if !self.jobs.is_empty()
+            && let Err(error) = begin(&self.connection)
+        {
+            self.refuse_jobs(&fault(&error));
+            return false;
+        }
+        let Some(state) = &mut self.state else { return false };
         let now = self.settings.clock.now();
         for job in self.jobs.drain(..) {
             if let Some(answer) = apply(state, now, job, &mut self.changes) {
                 self.answers.push(answer);
             }
         }
-        if self.more_due || self.last_sweep.elapsed() >= self.settings.tick {
+        if sweeping && (self.more_due || self.last_sweep.elapsed() >= self.settings.tick) {
             self.more_due = state.sweep(now, SWEEP, &mut self.changes);
             self.last_sweep = Instant::now();
         }
-        if !self.changes.is_empty() {
-            match save(&mut self.connection, state, &self.changes, self.next_seq) {
-                Ok(next_seq) => self.next_seq = next_seq,
-                Err(error) => return self.failed(&fault(&error)),
+        let saved = match self.changes.is_empty() {
+            true => end(&self.connection).map(|()| self.next_seq),
+            false => save(&self.connection, state, &self.changes, self.next_seq),
+        };
+        match saved {
+            Ok(next_seq) => self.next_seq = next_seq,
+            Err(error) => {
+                self.failed(&fault(&error));
+                return false;
             }
+        }
+        if !self.changes.is_empty() {
             state.stored(&self.changes);
             self.directory.refresh(state, &self.changes);
             self.changes.clear();
@@ -223,6 +266,7 @@ impl Writer {
         for answer in self.answers.drain(..) {
             answer.send(&self.settler);
         }
+        true
     }
 
     fn reload(&mut self) -> Result<(), LedgerError> {
@@ -241,12 +285,11 @@ impl Writer {
         for answer in self.answers.drain(..) {
             self.carried.extend(answer.fail(error));
         }
-        std::thread::sleep(REST);
     }
 
     /// There is no state to apply jobs to: ends of requests wait, everything else is refused.
     fn refuse_jobs(&mut self, error: &LedgerError) {
-        tracing::error!(%error, "the ledger cannot be read; trying again");
+        tracing::error!(%error, "the ledger can be neither read nor written now; trying again");
         for job in self.jobs.drain(..) {
             match job {
                 Job::Admit(Admitting { reply, .. }) => drop(reply.send(Err(error.clone()))),
@@ -311,6 +354,14 @@ fn keep_alive(state: &mut State, now: Timestamp, renewals: &[Renewal], changes: 
             Ok(Renewed::Done | Renewed::NotRaised { .. }) => {}
             Err(error) => tracing::warn!(hold = %renewal.hold, %error, "a hold could not be renewed"),
         }
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        self.checkpointer = None;
+        // What is in the write-ahead log goes to the file itself: it can be copied as it is. Not vital, and so not checked.
+        let _ = self.connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
     }
 }
 

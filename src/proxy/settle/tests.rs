@@ -22,7 +22,7 @@ fn price_of(api: &str, margin: &str) -> Price {
     );
     let routes = Routes::parse(&text, "routes.toml", &Environment::of([])).unwrap();
     let body = Bytes::from_static(br#"{"model":"m","max_tokens":1000,"messages":[{"role":"user","content":"hello"}]}"#);
-    Price::Tokens(TokenPrice::of_route(&routes.all()[0], &body))
+    Price::Tokens(Box::new(TokenPrice::of_route(&routes.all()[0], &body)))
 }
 
 fn usd(nanos: i64) -> Usd {
@@ -90,6 +90,26 @@ fn reports_beyond_belief_and_waiting_in_vain_cost_the_hold() {
 }
 
 #[test]
+fn a_hold_is_booked_at_what_is_known_of_it_and_without_a_budget_at_the_best_guess() {
+    let none = Measured::default();
+    let open = Admitted { amount: Usd::ZERO, budgeted: false, free_after: None };
+    let booked = |charge: Charge, price: &Price, measured: &Measured, admitted| {
+        charge.booked(price, measured, admitted).map(|booked| (booked.cost.nanos(), booked.certainty, booked.usage.get(Unit::Output)))
+    };
+    assert_eq!(booked(Charge::Hold, &price(), &none, held(7)), Some((7, Certainty::Uncertain, 0)));
+    assert_eq!(booked(Charge::Void, &price(), &none, held(7)), None);
+    // Nothing is held: the most that it can have been, or what passed.
+    let Price::Tokens(tokens) = price() else { panic!() };
+    assert_eq!(booked(Charge::Hold, &price(), &none, open), Some((tokens.quote.want.nanos(), Certainty::Uncertain, 1_000)));
+    let passed = Measured { served_output: 100, absurd: true, ..Measured::default() };
+    let (cost, certainty, output) = booked(Charge::Hold, &price(), &passed, open).unwrap();
+    assert!(cost > 200_000 && cost < tokens.quote.want.nanos() && certainty == Certainty::Uncertain && output == 100, "{cost}");
+    let told = Price::ReportedJson { pointer: "/cost".to_owned(), hold: usd(10) };
+    assert_eq!(booked(Charge::Hold, &told, &none, open), Some((10, Certainty::Uncertain, 0)));
+    assert_eq!(booked(due(&price(), Ending::Complete, &reported(10, 20), open), &price(), &none, open), Some((50_000, Certainty::Exact, 20)));
+}
+
+#[test]
 fn other_prices_go_by_the_answer() {
     let none = Measured::default();
     let once = Price::PerRequest(usd(10));
@@ -110,7 +130,7 @@ fn what_is_counted_in_several_ways_costs_what_has_a_price() {
                 price = { images = \"0.04\" }\n";
     let routes = Routes::parse(text, "routes.toml", &Environment::of([])).unwrap();
     let body = Bytes::from_static(br#"{"model":"m","n":2,"prompt":"hello"}"#);
-    let price = Price::Tokens(TokenPrice::of_route_at(&routes.all()[0], "/v1/images/generations", &body));
+    let price = Price::Tokens(Box::new(TokenPrice::of_route_at(&routes.all()[0], "/v1/images/generations", &body)));
     let tokens = Usage::default().with(Unit::OutputImage, 272);
     let told = |usage: Usage| Measured { usage: Some(usage), complete: true, ..Measured::default() };
     let both = due(&price, Ending::Complete, &told(tokens.with(Unit::Images, 1)), held(80_000_000));

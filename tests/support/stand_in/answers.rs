@@ -12,6 +12,7 @@ use super::gemini;
 use super::media;
 use super::responses;
 use super::script::{Script, UsageReport};
+use super::vocabulary::Vocabulary;
 use super::{Consumed, Entry, anthropic, cohere, edenai, mistral};
 use crate::support::money::{CENT, nanos};
 
@@ -113,14 +114,22 @@ impl Wish {
             prompt += ["tools", "functions", "response_format", "tool_choice"].iter().map(|member| bytes_of(&json[*member])).sum::<i64>();
             prompt += messages.iter().map(|message| bytes_of(&message["tool_calls"]) + bytes_of(&message["name"])).sum::<i64>();
         }
+        if let Some(vocabulary) = Vocabulary::of(&json["model"], script.greedy) {
+            prompt = vocabulary.chat(json);
+        }
         let limit = json["max_completion_tokens"].as_i64().or(json["max_tokens"].as_i64());
         Self::new(json, script, prompt, limit, false)
     }
 
-    fn legacy(json: &Value, script: &Script) -> Self {
+    pub(super) fn legacy(json: &Value, script: &Script) -> Self {
         let limit = json["max_tokens"].as_i64().or(Some(16));
         let prompts = json["prompt"].as_array().map_or(1, Vec::len);
-        let mut wish = Self::new(json, script, if script.greedy { most_of(&json["prompt"]) } else { tokens_of(&json["prompt"]) }, limit, true);
+        let prompt = match Vocabulary::of(&json["model"], script.greedy) {
+            Some(vocabulary) => vocabulary.texts(&json["prompt"]),
+            None if script.greedy => most_of(&json["prompt"]),
+            None => tokens_of(&json["prompt"]),
+        };
+        let mut wish = Self::new(json, script, prompt, limit, true);
         // A list of numbers is one prompt; of anything else, as many as it has.
         if !json["prompt"][0].is_number() {
             wish.choices *= i64::try_from(prompts).unwrap();
@@ -285,7 +294,10 @@ fn embeddings(request: &Value, script: &Script, entry: &Entry) -> Response<Chann
 pub(super) fn embedded(request: &Value, script: &Script) -> (Value, Consumed) {
     let model = request["model"].as_str().unwrap_or_default();
     let inputs = request["input"].as_array().cloned().unwrap_or_else(|| vec![request["input"].clone()]);
-    let prompt = script.prompt.unwrap_or_else(|| inputs.iter().map(if script.greedy { most_of } else { tokens_of }).sum());
+    let prompt = script.prompt.unwrap_or_else(|| match Vocabulary::of(&request["model"], script.greedy) {
+        Some(vocabulary) => vocabulary.texts(&request["input"]),
+        None => inputs.iter().map(if script.greedy { most_of } else { tokens_of }).sum(),
+    });
     let data: Vec<Value> = (0..inputs.len()).map(|index| json!({"object": "embedding", "index": index, "embedding": [0.25, -0.5]})).collect();
     let mut answer = json!({"object": "list", "model": model, "data": data});
     if script.usage == UsageReport::Honest {

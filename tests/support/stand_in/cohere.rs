@@ -15,6 +15,8 @@ const IMAGE_TOKEN: i64 = 470;
 const UNBILLED: i64 = 200;
 /// What one image makes in tokens.
 const IMAGE_TOKENS: i64 = 2_716;
+/// Where nobody limits a model, it ends by itself.
+const MOST_OUTPUT: i64 = 8_000;
 
 /// Answers one request; streams go on by themselves.
 pub(super) fn answer(path: &str, request: &Value, script: &Script, entry: &Entry) -> Response<ChannelBody> {
@@ -46,7 +48,11 @@ fn embed(request: &Value, script: &Script, entry: &Entry) -> Response<ChannelBod
     let list = |name: &str| request[name].as_array().cloned().unwrap_or_default();
     let texts = list("texts");
     let images = i64::try_from(list("images").len()).unwrap();
-    let prompt = script.prompt.unwrap_or_else(|| texts.iter().map(answers::tokens_of).sum());
+    let inputs = list("inputs");
+    let read = if script.greedy { answers::bytes_of } else { answers::tokens_of };
+    let parts = || inputs.iter().flat_map(|input| input["content"].as_array().into_iter().flatten());
+    let images = images + i64::try_from(parts().filter(|part| !part["image_url"].is_null()).count()).unwrap();
+    let prompt = script.prompt.unwrap_or_else(|| texts.iter().map(read).sum::<i64>() + parts().map(|part| read(&part["text"])).sum::<i64>());
     let mut consumed = Consumed::tokens(model, prompt, 0, 0);
     consumed.cost += images * IMAGE_TOKENS * IMAGE_TOKEN;
     let vectors: Vec<Value> = (0..texts.len() + list("images").len()).map(|_| json!([0.25, -0.5])).collect();
@@ -63,7 +69,15 @@ fn embed(request: &Value, script: &Script, entry: &Entry) -> Response<ChannelBod
 fn rerank(request: &Value, script: &Script, entry: &Entry) -> Response<ChannelBody> {
     let documents = request["documents"].as_array().cloned().unwrap_or_default();
     // The real one splits by tokens; a quarter of the bytes are tokens here.
-    let pieces: i64 = documents.iter().map(|document| (answers::tokens_of(document).max(1) + 489) / 490).sum();
+    let text = |document: &Value| if document.is_object() { document["text"].clone() } else { document.clone() };
+    let most = request["max_tokens_per_doc"].as_i64().unwrap_or(i64::MAX);
+    let pieces: i64 = if script.greedy {
+        // With the query in each of them, which takes half of a piece at most.
+        let room = 496 - answers::bytes_of(&request["query"]).min(256);
+        documents.iter().map(|document| (answers::bytes_of(&text(document)).min(most).max(1) + room - 1) / room).sum()
+    } else {
+        documents.iter().map(|document| (answers::tokens_of(document).max(1) + 489) / 490).sum()
+    };
     let units = (pieces + 99) / 100;
     let consumed = Consumed { cost: units * SEARCH_UNIT, ..Consumed::default() };
     let results: Vec<Value> = (0..documents.len()).map(|index| json!({"index": index, "relevance_score": 0.5})).collect();
@@ -98,8 +112,13 @@ struct Wish {
 impl Wish {
     fn read(json: &Value, script: &Script) -> Self {
         let messages = json["messages"].as_array().cloned().unwrap_or_default();
-        let prompt: i64 = messages.iter().map(|message| answers::tokens_of(&message["content"]) + 4).sum::<i64>() + 3;
-        let completion = script.tokens.min(json["max_tokens"].as_i64().unwrap_or(i64::MAX));
+        let read = if script.greedy { answers::bytes_of } else { answers::tokens_of };
+        let mut prompt: i64 = messages.iter().map(|message| read(&message["content"]) + 4).sum::<i64>() + 3;
+        if script.greedy {
+            prompt += ["tools", "documents", "response_format"].iter().map(|member| read(&json[*member])).sum::<i64>();
+            prompt += messages.iter().flat_map(|message| ["tool_calls", "tool_plan", "citations"].map(|member| read(&message[member]))).sum::<i64>();
+        }
+        let completion = script.tokens.min(json["max_tokens"].as_i64().unwrap_or(MOST_OUTPUT));
         Self {
             model: json["model"].as_str().unwrap_or_default().to_owned(),
             prompt: script.prompt.unwrap_or(prompt),

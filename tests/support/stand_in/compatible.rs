@@ -7,6 +7,7 @@ use super::answers::{self, Event};
 use super::body::{self, ChannelBody};
 use super::script::Script;
 use super::{Consumed, Entry};
+use crate::support::money::nanos;
 
 /// Whose manners an answer has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,8 +74,11 @@ impl Wish<'_> {
         self.script.prompt.unwrap_or(20)
     }
 
+    /// OpenRouter may bill another price than the model's, once all is said.
     fn consumed(&self, completion: i64) -> Consumed {
-        Consumed::tokens(&self.model, self.prompt(), self.script.cached.min(self.prompt()), completion)
+        let consumed = Consumed::tokens(&self.model, self.prompt(), self.script.cached.min(self.prompt()), completion);
+        let bills = |cost: &&str| self.manners == Manners::OpenRouter && completion == self.script.tokens && cost.starts_with("0");
+        Consumed { cost: self.script.cost.as_deref().filter(bills).map_or(consumed.cost, nanos), ..consumed }
     }
 
     fn usage(&self, completion: i64) -> Value {
@@ -88,7 +92,9 @@ impl Wish<'_> {
             }
             Manners::OpenRouter => {
                 usage["prompt_tokens_details"] = json!({"cached_tokens": cached});
-                usage["cost"] = json!(0.000_123);
+                if !self.script.no_cost {
+                    usage["cost"] = self.script.cost.as_deref().map_or(json!(0.000_123), |cost| serde_json::from_str(cost).unwrap_or(json!(cost)));
+                }
                 usage["cost_details"] = json!({"upstream_inference_cost": null});
                 usage["is_byok"] = json!(false);
             }

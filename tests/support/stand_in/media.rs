@@ -23,7 +23,11 @@ struct Wish {
 
 /// Answers one request.
 pub(super) fn answer(path: &str, request: &Bytes, script: &Script, entry: &Entry) -> Response<ChannelBody> {
-    let wish = Wish::read(path, request);
+    let mut wish = Wish::read(path, request);
+    // At Azure the deployment is the model, whatever the body says.
+    if let Some((deployment, _)) = path.split_once("/deployments/").and_then(|(_, rest)| rest.split_once('/')) {
+        wish.fields.insert("model".to_owned(), deployment.to_owned());
+    }
     if path.contains("/images/") {
         images(&wish, script, entry)
     } else if path.ends_with("/speech") {

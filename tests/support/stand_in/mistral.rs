@@ -1,5 +1,7 @@
 //! The answers of the stand-in, in the shapes of Mistral's API: it takes no `stream_options`, and tells the usage with the last content.
 
+use std::collections::HashSet;
+
 use bytes::Bytes;
 use hyper::{Response, StatusCode};
 use serde_json::{Value, json};
@@ -44,11 +46,29 @@ pub(super) fn answer(path: &str, request: &Value, script: &Script, entry: &Entry
 }
 
 fn ocr(request: &Value, script: &Script, entry: &Entry) -> Response<ChannelBody> {
-    let named = request["pages"].as_array().map_or(4, Vec::len);
+    let all = if !request["document"]["image_url"].is_null() {
+        1
+    } else if script.greedy {
+        1_000
+    } else {
+        4
+    };
+    // Each page once, however often it is named; with none named, all.
+    let range = |part: &str| {
+        let (from, to) = part.split_once('-').unwrap_or((part, part));
+        from.parse::<usize>().unwrap()..=to.parse::<usize>().unwrap().min(999)
+    };
+    let named: HashSet<usize> = match &request["pages"] {
+        Value::Array(pages) => pages.iter().map(|page| usize::try_from(page.as_u64().unwrap()).unwrap()).collect(),
+        Value::String(pages) => pages.split(',').flat_map(range).collect(),
+        _ => HashSet::new(),
+    };
+    let named = if named.is_empty() { all } else { named.len().min(all.max(4)) };
     let pages = i64::try_from(named).unwrap();
-    let price = if request.get("document_annotation_format").is_some() { ANNOTATED_PAGE } else { PAGE };
+    let annotated = ["document_annotation_format", "bbox_annotation_format"].iter().any(|member| !request[*member].is_null());
+    let price = if annotated { ANNOTATED_PAGE } else { PAGE };
     let consumed = Consumed { cost: pages * price, ..Consumed::default() };
-    let read: Vec<Value> = (0..named).map(|index| json!({"index": index, "markdown": "# Page", "images": [], "dimensions": null})).collect();
+    let read: Vec<Value> = (0..named.min(4)).map(|index| json!({"index": index, "markdown": "# Page", "images": [], "dimensions": null})).collect();
     let mut answer = json!({"pages": read, "model": request["model"]});
     if script.usage != UsageReport::Missing {
         answer["usage_info"] = json!({"pages_processed": told(pages, script.usage), "doc_size_bytes": 1_000});
@@ -59,7 +79,7 @@ fn ocr(request: &Value, script: &Script, entry: &Entry) -> Response<ChannelBody>
 fn embeddings(request: &Value, script: &Script, entry: &Entry) -> Response<ChannelBody> {
     let model = request["model"].as_str().unwrap_or_default();
     let inputs = request["input"].as_array().cloned().unwrap_or_else(|| vec![request["input"].clone()]);
-    let prompt = script.prompt.unwrap_or_else(|| inputs.iter().map(answers::tokens_of).sum());
+    let prompt = script.prompt.unwrap_or_else(|| inputs.iter().map(if script.greedy { answers::bytes_of } else { answers::tokens_of }).sum());
     let data: Vec<Value> = (0..inputs.len()).map(|index| json!({"object": "embedding", "index": index, "embedding": [0.25, -0.5]})).collect();
     let mut answer = json!({"id": "embd-stand-in", "object": "list", "model": model, "data": data});
     if script.usage == UsageReport::Honest {
@@ -80,7 +100,11 @@ fn told(count: i64, report: UsageReport) -> i64 {
 struct Wish {
     model: String,
     prompt: i64,
+    /// Tokens of one answer.
     completion: i64,
+    choices: i64,
+    /// A prediction that is wrong, for each answer.
+    rejected: i64,
     /// Seconds of audio, a multiple of fifteen.
     seconds: i64,
     limited: bool,
@@ -92,12 +116,20 @@ struct Wish {
 impl Wish {
     fn read(json: &Value, script: &Script) -> Self {
         let messages = json["messages"].as_array().cloned().unwrap_or_default();
-        let asked: i64 = messages.iter().map(|message| answers::tokens_of(&message["content"]) + 4).sum::<i64>() + answers::tokens_of(&json["prompt"]);
+        let read = if script.greedy { answers::bytes_of } else { answers::tokens_of };
+        let mut asked: i64 = messages.iter().map(|message| read(&message["content"]) + 4).sum::<i64>() + read(&json["prompt"]);
+        if script.greedy {
+            asked += ["suffix", "tools", "tool_choice", "response_format"].iter().map(|member| read(&json[*member])).sum::<i64>();
+            asked += messages.iter().map(|message| read(&message["tool_calls"]) + read(&message["name"])).sum::<i64>();
+        }
         let completion = script.tokens.min(json["max_tokens"].as_i64().unwrap_or(i64::MAX));
+        let choices = json["n"].as_i64().unwrap_or(1);
         Self {
             model: json["model"].as_str().unwrap_or_default().to_owned(),
             prompt: script.prompt.unwrap_or(asked),
             completion,
+            choices,
+            rejected: if script.greedy { answers::bytes_of(&json["prediction"]["content"]) } else { 0 },
             seconds: if json["messages"].to_string().contains("input_audio") { 30 } else { 0 },
             limited: completion < script.tokens,
             stream: json["stream"].as_bool().unwrap_or(false),
@@ -105,7 +137,8 @@ impl Wish {
     }
 
     fn consumed(&self, completion: i64, script: &Script) -> Consumed {
-        let mut consumed = Consumed::tokens(&self.model, self.prompt, script.cached.min(self.prompt), completion);
+        let output = (completion + self.rejected) * self.choices;
+        let mut consumed = Consumed::tokens(&self.model, self.prompt, script.cached.min(self.prompt), output);
         consumed.cost += self.seconds / 15 * FIFTEEN_SECONDS;
         consumed
     }
@@ -115,7 +148,7 @@ impl Wish {
     }
 
     fn usage(&self, script: &Script) -> Option<Value> {
-        let completion = if script.usage == UsageReport::Missing { return None } else { told(self.completion, script.usage) };
+        let completion = if script.usage == UsageReport::Missing { return None } else { told((self.completion + self.rejected) * self.choices, script.usage) };
         let mut usage = json!({"prompt_tokens": self.prompt, "completion_tokens": completion, "total_tokens": self.prompt + completion});
         if script.cached > 0 {
             usage["prompt_tokens_details"] = json!({"cached_tokens": script.cached.min(self.prompt)});

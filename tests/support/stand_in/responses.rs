@@ -6,10 +6,17 @@ use serde_json::{Value, json};
 use super::answers::{self, Event};
 use super::body::{self, ChannelBody};
 use super::script::{Script, UsageReport};
+use super::vocabulary::Vocabulary;
 use super::{Consumed, Entry};
 
 /// Nano-dollars for a search, whatever the model.
 const SEARCH: i64 = 10_000_000;
+
+/// What a request to create a response consumes.
+pub(super) fn consumed(request: &Value, script: &Script) -> Consumed {
+    let wish = Wish::read(request, script);
+    wish.consumed(wish.completion, script)
+}
 
 /// What the request asks for.
 struct Wish {
@@ -52,6 +59,9 @@ impl Wish {
         let mut prompt = answers::tokens_of(&json["input"]) + 4;
         if script.greedy {
             prompt = ["input", "instructions", "tools", "text", "prompt"].iter().map(|member| answers::bytes_of(&json[*member])).sum::<i64>() + 4;
+        }
+        if let Some(vocabulary) = Vocabulary::of(&json["model"], script.greedy) {
+            prompt = vocabulary.response(json);
         }
         let asked_tier = json["service_tier"].as_str().filter(|tier| *tier != "auto").unwrap_or("default");
         let completion = script.tokens.min(json["max_output_tokens"].as_i64().unwrap_or(i64::MAX));

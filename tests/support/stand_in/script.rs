@@ -24,7 +24,7 @@ pub(crate) struct Script {
     pub(crate) audio: i64,
     /// `fail=N`: in place of event N of a stream comes an event that tells of an error, and the end. Not in chat completions.
     pub(crate) fail: Option<usize>,
-    /// `greedy`: it bills all that the request allows: a token for each byte of what the model reads, every choice to its limit, every guess of
+    /// `greedy`: it bills all that the request allows: a token for each byte of what the model reads (of OpenAI's own models: the tokens that it has, and all that its format may add), every choice to its limit, every guess of
     /// the output rejected, every input written to the cache that may be.
     pub(crate) greedy: bool,
     /// `tier=NAME`: the service tier that it says it served, and bills; the one that was asked for otherwise.

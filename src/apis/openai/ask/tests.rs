@@ -388,3 +388,36 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn texts_are_counted_and_nothing_else_is() {
+    let counter = Counter::of("gpt-4o").unwrap();
+    let counted = |messages: Value| {
+        let body = json!({"model": "gpt-4o", "messages": messages}).to_string();
+        let by_bytes = input(&chat(&body).unwrap());
+        let counted = input(&super::read_counted(Shape::Chat, body.as_bytes(), "gpt-4o", Some(&counter)).unwrap());
+        assert!(counted <= by_bytes, "{body}");
+        (by_bytes, counted)
+    };
+    let format = |messages: u64| content::REQUEST_TOKENS + messages * content::MESSAGE_TOKENS;
+    // "hello world" has two tokens; of a plain message nothing else counts.
+    assert_eq!(counted(json!([{"role": "user", "content": "hello world"}])).1, format(1) + 2);
+    assert_eq!(counted(json!([{"content": "hello world", "role": "user"}, {"role": "assistant", "content": ""}])).1, format(2) + 2);
+    // Whatever else a message has stays at its bytes, and so do texts that may hold special tokens, and roles that nobody knows.
+    let (by_bytes, named) = counted(json!([{"role": "user", "name": "me", "content": "hello world"}]));
+    assert_eq!(named, by_bytes - 9 - 2);
+    assert_eq!(counted(json!([{"role": "user", "content": "<|endoftext|>"}])).1, format(1) + 13);
+    let (by_bytes, other) = counted(json!([{"role": "poet", "content": "hello world"}]));
+    assert_eq!(other, by_bytes - 2);
+    // A result of a tool stands under a name that may be long.
+    let long = "word ".repeat(100);
+    let (by_bytes, tool) = counted(json!([{"role": "tool", "tool_call_id": "c", "content": long}]));
+    assert_eq!(tool, by_bytes - 2 - (500 - 101 - content::NAME_TOKENS));
+    let (by_bytes, parts) =
+        counted(json!([{"role": "user", "content": [{"type": "text", "text": "hello world"}, {"type": "image_url", "image_url": {"url": "https://x/y"}}]}]));
+    assert_eq!(parts, by_bytes - 2 - 9);
+    // Tools and schemas are never counted.
+    let body = format!(r#"{{"model":"gpt-4o","messages":[],"tools":[{{"type":"function","function":{{"name":"f","description":"{long}"}}}}]}}"#);
+    let counted = super::read_counted(Shape::Chat, body.as_bytes(), "gpt-4o", Some(&counter)).unwrap();
+    assert_eq!(input(&counted), input(&chat(&body).unwrap()) - 2);
+}

@@ -57,13 +57,16 @@ enum Field {
     Unknown,
 }
 
-/// Reads the request.
-pub(super) fn read(kind: Kind, request: &RequestView<'_>) -> Result<Wish, AskError> {
+/// Reads the request. Where the model is `named` elsewhere, that is it, whatever the body says.
+pub(super) fn read(kind: Kind, request: &RequestView<'_>, named: Option<&str>) -> Result<Wish, AskError> {
     let mut wish = Wish::default();
     if kind == Kind::Generation {
         wish.read_json(request.body)?
     } else {
         wish.read_form(kind, request)?
+    }
+    if let Some(named) = named {
+        wish.model = Some(named.to_owned());
     }
     wish.check(kind)?;
     Ok(wish)

@@ -9,6 +9,7 @@ use super::picture::{Format, draw};
 use super::tokens::bills_tokens;
 use super::{Kind, tokens};
 use crate::apis::RequestView;
+use crate::apis::openai::azure;
 use crate::apis::openai::simulate::named_event;
 use crate::prices::Unit;
 use crate::sandbox::problem::Problem;
@@ -24,7 +25,7 @@ const MAX_COUNT: u64 = 10;
 
 /// Answers `POST images/generations`, `images/edits` and `images/variations`.
 pub(super) fn answer(kind: Kind, request: &RequestView<'_>, faults: &Faults) -> Result<Simulated, Problem> {
-    let wish = ask::read(kind, request).map_err(|error| Problem::invalid(error.message, error.param.as_deref(), None))?;
+    let wish = ask::read(kind, request, azure::deployment(request.path)).map_err(|error| Problem::invalid(error.message, error.param.as_deref(), None))?;
     let wants = Wants::of(&wish)?;
     let seed = Seed::of_bytes("images", seed_text(&wish).as_bytes());
     let usage = wants.tokens.then(|| usage(&wish)).filter(|_| !faults.no_usage);

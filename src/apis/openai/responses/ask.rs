@@ -6,9 +6,10 @@ use std::ops::Range;
 use super::fields::{self, Field};
 use super::items::ItemId;
 use super::{items, tools};
-use crate::apis::json::{Kind, Scanner};
+use crate::apis::json::{Kind, Scanner, Text};
 use crate::apis::openai::ask::searches_by_itself;
 use crate::apis::openai::images;
+use crate::apis::openai::vocabulary::Counter;
 use crate::apis::read::{self, boolean, integer, model, short};
 use crate::apis::seal::bare_length;
 use crate::apis::splice::{Edit, Edits, LimitEdit};
@@ -36,7 +37,7 @@ const OTHER_RUNS: u64 = 2;
 
 /// What has been found in a body so far.
 #[derive(Debug, Default)]
-pub(super) struct Scan {
+pub(super) struct Scan<'c> {
     model: Option<String>,
     stream: bool,
     limit: Option<(Option<u64>, Range<usize>)>,
@@ -52,6 +53,9 @@ pub(super) struct Scan {
     pub(super) data_bytes: u64,
     /// Tokens that stand for no byte of the body.
     pub(super) special_tokens: u64,
+    /// Counts texts, where they are counted; and by how much their tokens are fewer than their bytes.
+    pub(super) counter: Option<&'c Counter>,
+    pub(super) spared: u64,
     /// Images, and those with `detail: low`.
     pub(super) images: u64,
     pub(super) low_images: u64,
@@ -67,7 +71,12 @@ pub(super) struct Scan {
 
 /// Reads the body of `POST responses`. Where the model is `named` elsewhere, that is it, whatever the body says.
 pub(super) fn read_as(body: &[u8], named: Option<&str>) -> Result<Ask, AskError> {
-    let mut scan = Scan::default();
+    read_with(body, named, None)
+}
+
+/// Likewise, with the texts counted.
+pub(super) fn read_with(body: &[u8], named: Option<&str>, counter: Option<&Counter>) -> Result<Ask, AskError> {
+    let mut scan = Scan { counter, ..Scan::default() };
     let insert_at = scan.body(body)?;
     if let Some(named) = named {
         scan.model = Some(named.to_owned());
@@ -94,7 +103,7 @@ pub(super) fn kept_ids(body: &[u8]) -> Vec<KeptId> {
 
 // === impl Scan ===
 
-impl Scan {
+impl Scan<'_> {
     /// Walks the members of the body. Answers where its first one stands.
     fn body(&mut self, body: &[u8]) -> Result<usize, AskError> {
         let mut scanner = read::object(body)?;
@@ -132,7 +141,11 @@ impl Scan {
             Field::Tools if !self.counted => tools::tools(scanner, self)?,
             Field::Reasoning => reasoning(scanner)?,
             Field::CacheOptions => self.cache_options(scanner)?,
-            Field::Text | Field::Tools => {
+            Field::Instructions if kind == Kind::String => {
+                self.text(&scanner.string()?);
+                self.text_bytes = self.text_bytes.saturating_add((scanner.position() - key_start) as u64);
+            }
+            Field::Instructions | Field::Text | Field::Tools => {
                 let end = scanner.value()?.end;
                 self.text_bytes = self.text_bytes.saturating_add((end - key_start) as u64);
             }
@@ -142,6 +155,13 @@ impl Scan {
             Field::Free | Field::Refused(_) | Field::Unknown => scanner.skip()?,
         }
         Ok(())
+    }
+
+    /// A text that the model reads as it is. Answers how many bytes of the body it has.
+    pub(super) fn text(&mut self, text: &Text<'_>) -> u64 {
+        let spared = self.counter.map_or(0, |counter| counter.spared(text));
+        self.spared = self.spared.saturating_add(spared);
+        text.raw().len() as u64
     }
 
     /// Reads the id of something that the provider keeps.
@@ -201,7 +221,8 @@ impl Scan {
         let searches = self.searches || self.preview_search || searches_by_itself(&model);
         let calls = self.max_calls.unwrap_or(DEFAULT_CALLS);
         let runs = if searches { calls.saturating_add(OTHER_RUNS) } else { 0 };
-        let text = self.text_bytes.saturating_sub(self.data_bytes).saturating_add(self.special_tokens).saturating_add(REQUEST_TOKENS);
+        let text = self.text_bytes.saturating_sub(self.data_bytes).saturating_sub(self.spared);
+        let text = text.saturating_add(self.special_tokens).saturating_add(REQUEST_TOKENS);
         let image_tokens = |count: u64, low: bool| count.saturating_mul(images::most_tokens(&model, low));
         let input = Usage::default()
             .with(Unit::Input, text)

@@ -17,6 +17,8 @@ pub(super) enum Field {
     Tools,
     Reasoning,
     CacheOptions,
+    /// A text that the model reads as it is.
+    Instructions,
     /// Becomes input tokens: counted by its bytes.
     Text,
     /// Costs nothing and becomes no tokens.
@@ -40,7 +42,8 @@ pub(super) fn field(key: &str) -> Field {
         "tools" => Field::Tools,
         "reasoning" => Field::Reasoning,
         "prompt_cache_options" => Field::CacheOptions,
-        "instructions" | "text" | "tool_choice" => Field::Text,
+        "instructions" => Field::Instructions,
+        "text" | "tool_choice" => Field::Text,
         // Stored, filed, shown or answered differently at the same price. Moderation is free (its guide "Moderation").
         "store" | "metadata" | "include" | "user" | "safety_identifier" | "parallel_tool_calls" | "truncation" | "moderation" | "image" => Field::Free,
         "temperature" | "top_p" | "top_logprobs" | "stream_options" | "prompt_cache_key" | "prompt_cache_retention" => Field::Free,

@@ -16,6 +16,7 @@ use super::ask::{Scan, unknown_in};
 use super::fields::{known_in_item, known_in_part};
 use super::tools;
 use crate::apis::json::{Kind, Scanner};
+use crate::apis::openai::content::Format;
 use crate::apis::read::short;
 use crate::apis::seal::bare_length;
 use crate::apis::{AskError, KeptId};
@@ -42,6 +43,7 @@ struct Item {
     /// Reasoning whose content is in the body.
     encrypted: bool,
     id: Option<ItemId>,
+    format: Format,
 }
 
 /// What has been found in one part of an item's content.
@@ -58,27 +60,37 @@ struct Part {
 }
 
 /// Reads the input.
-pub(super) fn input(scanner: &mut Scanner<'_>, scan: &mut Scan) -> Result<(), AskError> {
+pub(super) fn input(scanner: &mut Scanner<'_>, scan: &mut Scan<'_>) -> Result<(), AskError> {
     let kind = scanner.kind()?;
     let start = scanner.position();
+    let mut in_items = 0_u64;
     match kind {
         Kind::String => {
             scan.special_tokens = scan.special_tokens.saturating_add(ITEM_TOKENS);
-            scanner.skip()?;
+            in_items = scan.text(&scanner.string()?);
         }
-        Kind::Array => scanner.array(|scanner| item(scanner, scan))?,
+        Kind::Array => scanner.array(|scanner| {
+            in_items += item(scanner, scan)?;
+            Ok::<(), AskError>(())
+        })?,
         _ => return Err(AskError::invalid(PARAM, "'input' must be a string or a list of items")),
     }
-    scan.text_bytes = scan.text_bytes.saturating_add((scanner.position() - start) as u64);
+    let bytes = (scanner.position() - start) as u64;
+    scan.text_bytes = scan.text_bytes.saturating_add(bytes);
+    if scan.counter.is_some() {
+        // What stands between items, or around a text, is no text.
+        scan.spared = scan.spared.saturating_add(bytes - in_items);
+    }
     Ok(())
 }
 
-/// One item. Its type may stand behind what it decides on, so all is read first.
-fn item(scanner: &mut Scanner<'_>, scan: &mut Scan) -> Result<(), AskError> {
+/// One item. Its type may stand behind what it decides on, so all is read first. Answers how many bytes it has.
+fn item(scanner: &mut Scanner<'_>, scan: &mut Scan<'_>) -> Result<u64, AskError> {
     if scanner.kind()? != Kind::Object {
         return Err(AskError::invalid(PARAM, "each of 'input' must be an object"));
     }
     scan.special_tokens = scan.special_tokens.saturating_add(ITEM_TOKENS);
+    let (start, spared) = (scanner.position(), scan.spared);
     let mut item = Item::default();
     // When `id` is the first member, its cut reaches to the second.
     let mut opens = false;
@@ -90,7 +102,13 @@ fn item(scanner: &mut Scanner<'_>, scan: &mut Scan) -> Result<(), AskError> {
         }
         let kind = scanner.kind()?;
         match member.key.decode().as_deref().unwrap_or_default() {
+            "role" if kind == Kind::String => {
+                item.has_role = true;
+                item.format.role(scanner.string()?.raw());
+            }
+            "content" if kind == Kind::String => item.format.text = Some(scan.text(&scanner.string()?)),
             "id" if kind == Kind::String => {
+                item.format.has_more = true;
                 let text = scanner.string()?;
                 let end = scanner.position();
                 // An id has no letter that is escaped: one that has is nobody's.
@@ -105,9 +123,14 @@ fn item(scanner: &mut Scanner<'_>, scan: &mut Scan) -> Result<(), AskError> {
             "id" if kind != Kind::Null => return Err(AskError::invalid(PARAM, "the 'id' of an item must be a string")),
             "type" if kind == Kind::String => item.kind = scanner.string()?.decode().map(Cow::into_owned),
             _ if kind == Kind::Null => scanner.skip()?,
-            "content" | "output" | "summary" => content(scanner, scan)?,
+            "content" => content(scanner, scan)?,
+            "output" | "summary" => {
+                item.format.has_more = true;
+                content(scanner, scan)?;
+            }
             "tools" => tools::tools(scanner, scan)?,
             key if known_in_item(key) => {
+                item.format.has_more = true;
                 item.has_role |= key == "role";
                 item.encrypted |= key == "encrypted_content";
                 scanner.skip()?;
@@ -116,24 +139,33 @@ fn item(scanner: &mut Scanner<'_>, scan: &mut Scan) -> Result<(), AskError> {
         }
         Ok(())
     })?;
-    item.count(scan)
+    let bytes = (scanner.position() - start) as u64;
+    if scan.counter.is_some() {
+        scan.spared = item.format.spared(bytes, spared, scan.spared);
+    }
+    item.count(scan)?;
+    Ok(bytes)
 }
 
 /// A text, one part, or a list of parts.
-fn content(scanner: &mut Scanner<'_>, scan: &mut Scan) -> Result<(), AskError> {
+fn content(scanner: &mut Scanner<'_>, scan: &mut Scan<'_>) -> Result<(), AskError> {
     match scanner.kind()? {
         Kind::Object => part(scanner, scan),
         Kind::Array => scanner.array(|scanner| match scanner.kind()? {
             Kind::Object => part(scanner, scan),
+            // With so little around each, what stands where two meet may count: they stay at their bytes.
             Kind::String => scanner.skip().map_err(AskError::from),
             _ => Err(AskError::invalid(PARAM, "a part of 'content' must be an object")),
         }),
-        Kind::String => scanner.skip().map_err(AskError::from),
+        Kind::String => {
+            scan.text(&scanner.string()?);
+            Ok(())
+        }
         _ => Err(AskError::invalid(PARAM, "'content' must be a string or a list of parts")),
     }
 }
 
-fn part(scanner: &mut Scanner<'_>, scan: &mut Scan) -> Result<(), AskError> {
+fn part(scanner: &mut Scanner<'_>, scan: &mut Scan<'_>) -> Result<(), AskError> {
     let mut part = Part::default();
     scanner.object(|scanner, member| {
         let kind = scanner.kind()?;
@@ -143,6 +175,9 @@ fn part(scanner: &mut Scanner<'_>, scan: &mut Scan) -> Result<(), AskError> {
             "image_url" if kind == Kind::String => {
                 part.image = true;
                 part.data_bytes = part.data_bytes.saturating_add(image(scanner)?);
+            }
+            "text" if kind == Kind::String => {
+                scan.text(&scanner.string()?);
             }
             "detail" if kind == Kind::String => part.low_detail = scanner.string()?.raw() == b"low",
             "file_data" | "file_url" if kind == Kind::String => {
@@ -202,7 +237,7 @@ pub(super) fn time_to_live(scanner: &mut Scanner<'_>) -> Result<(), AskError> {
 // === impl Item ===
 
 impl Item {
-    fn count(self, scan: &mut Scan) -> Result<(), AskError> {
+    fn count(self, scan: &mut Scan<'_>) -> Result<(), AskError> {
         // A message may leave its type out, and so may a reference.
         let kind = self.kind.as_deref().unwrap_or(if self.has_role { "message" } else { "item_reference" });
         let by_id = match kind {
@@ -230,7 +265,7 @@ impl Item {
 // === impl Part ===
 
 impl Part {
-    fn count(self, scan: &mut Scan) -> Result<(), AskError> {
+    fn count(self, scan: &mut Scan<'_>) -> Result<(), AskError> {
         let unsupported = |message: String| Err(AskError::unsupported(PARAM, message));
         if self.audio || self.kind.as_deref() == Some("input_audio") {
             return unsupported("audio input is not available through this gateway yet: how long it plays, and so what it costs, is not known".to_owned());

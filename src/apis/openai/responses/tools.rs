@@ -15,7 +15,7 @@ const TOOLS_TOKENS: u64 = 192;
 const DEFINED_TOKENS: u64 = 2_048;
 
 /// Reads the tools.
-pub(super) fn tools(scanner: &mut Scanner<'_>, scan: &mut Scan) -> Result<(), AskError> {
+pub(super) fn tools(scanner: &mut Scanner<'_>, scan: &mut Scan<'_>) -> Result<(), AskError> {
     if scanner.kind()? != Kind::Array {
         return Err(AskError::invalid("tools", "'tools' must be a list"));
     }
@@ -30,7 +30,7 @@ pub(super) fn tools(scanner: &mut Scanner<'_>, scan: &mut Scan) -> Result<(), As
     Ok(())
 }
 
-fn tool(scanner: &mut Scanner<'_>, scan: &mut Scan) -> Result<(), AskError> {
+fn tool(scanner: &mut Scanner<'_>, scan: &mut Scan<'_>) -> Result<(), AskError> {
     if scanner.kind()? != Kind::Object {
         return Err(AskError::invalid("tools", "each of 'tools' must be an object"));
     }
@@ -80,7 +80,7 @@ fn tool(scanner: &mut Scanner<'_>, scan: &mut Scan) -> Result<(), AskError> {
 
 // === impl Scan ===
 
-impl Scan {
+impl Scan<'_> {
     fn defined_tool(&mut self) -> Result<(), AskError> {
         self.special_tokens = self.special_tokens.saturating_add(DEFINED_TOKENS);
         Ok(())

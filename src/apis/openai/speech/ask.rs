@@ -31,8 +31,8 @@ pub(super) struct Wish {
     pub(super) sse: bool,
 }
 
-/// Reads the body.
-pub(super) fn read(body: &[u8]) -> Result<Wish, AskError> {
+/// Reads the body. Where the model is `named` elsewhere, that is it, whatever the body says.
+pub(super) fn read(body: &[u8], named: Option<&str>) -> Result<Wish, AskError> {
     let mut wish = Wish::default();
     let mut scanner = read::object(body)?;
     scanner.object(|scanner, member| {
@@ -64,6 +64,9 @@ pub(super) fn read(body: &[u8]) -> Result<Wish, AskError> {
         Ok::<(), AskError>(())
     })?;
     scanner.finish()?;
+    if let Some(named) = named {
+        wish.model = Some(named.to_owned());
+    }
     if wish.model.is_none() {
         return Err(AskError::invalid("model", "'model' is missing"));
     }

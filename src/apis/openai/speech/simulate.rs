@@ -22,8 +22,8 @@ const MOST_MILLIS: u64 = 600_000;
 const PIECE: usize = 16 << 10;
 
 /// Answers `POST audio/speech`.
-pub(super) fn answer(body: &[u8], faults: &Faults) -> Result<Simulated, Problem> {
-    let wish = ask::read(body).map_err(|error| Problem::invalid(error.message, error.param.as_deref(), None))?;
+pub(super) fn answer(body: &[u8], named: Option<&str>, faults: &Faults) -> Result<Simulated, Problem> {
+    let wish = ask::read(body, named).map_err(|error| Problem::invalid(error.message, error.param.as_deref(), None))?;
     let object = fields::object(body)?;
     if let Some(map) = object.as_object() {
         fields::check_decimal(map, "speed", 0.25, 4.0)?;

@@ -56,12 +56,15 @@ enum Field {
     Unknown,
 }
 
-/// Reads the request.
-pub(super) fn read(kind: Kind, request: &RequestView<'_>) -> Result<Wish, AskError> {
+/// Reads the request. Where the model is `named` elsewhere, that is it, whatever the body says.
+pub(super) fn read(kind: Kind, request: &RequestView<'_>, named: Option<&str>) -> Result<Wish, AskError> {
     let form = multipart::read(request.headers, request.body)?;
     let mut wish = Wish::default();
     for part in &form.parts {
         wish.take(kind, part)?;
+    }
+    if let Some(named) = named {
+        wish.model = Some(named.to_owned());
     }
     if wish.model.is_none() {
         return Err(AskError::invalid("model", "'model' is missing"));

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::Kind;
 use super::ask::{self, Wish, bills_tokens, least_seconds};
+use crate::apis::openai::azure;
 use crate::apis::openai::simulate::named_event;
 use crate::apis::{RequestView, multipart};
 use crate::sandbox::problem::Problem;
@@ -12,7 +13,7 @@ use crate::sandbox::{Faults, Simulated, text};
 
 /// Answers `POST audio/transcriptions` and `audio/translations`.
 pub(super) fn answer(kind: Kind, request: &RequestView<'_>, faults: &Faults) -> Result<Simulated, Problem> {
-    let wish = ask::read(kind, request).map_err(|error| Problem::invalid(error.message, error.param.as_deref(), None))?;
+    let wish = ask::read(kind, request, azure::deployment(request.path)).map_err(|error| Problem::invalid(error.message, error.param.as_deref(), None))?;
     let tokens = bills_tokens(wish.model());
     check(&wish, tokens)?;
     let seed = seed(request);

@@ -30,7 +30,8 @@ async fn a_dropped_grant_is_given_back_or_charged() {
     .unwrap_err();
     assert_eq!(figures(&ledger, "a").await, (Some(900), 0, 100), "it was sent");
     admit(&ledger, &view, &secret, 50).await.unwrap().void();
-    assert!(admit(&ledger, &view, &secret, 50).await.unwrap().charge_hold().await.unwrap().charged);
+    let grant = admit(&ledger, &view, &secret, 50).await.unwrap();
+    assert!(grant.settle(usd(50), Certainty::Uncertain, Usage::default(), label("u"), "v").await.unwrap().charged);
     assert_eq!(figures(&ledger, "a").await, (Some(850), 0, 150));
     // A ticket that nobody waits for; a close that does.
     drop(admit(&ledger, &view, &secret, 50).await.unwrap().settle(usd(20), Certainty::Exact, Usage::default().with(Unit::Input, 5), label("f"), "v"));
@@ -76,7 +77,13 @@ async fn a_grant_is_raised_on_its_budget_or_not_at_all() {
     assert_eq!(grant.raise_to(usd(120)).await.unwrap(), Renewed::NotRaised { free: usd(10), others: usd(0) });
     assert_eq!((grant.admitted().amount, grant.admitted().free_after), (usd(90), Some(usd(10))));
     assert_eq!(figures(&ledger, "a").await, (Some(100), 90, 0));
-    assert_eq!(grant.charge_hold().await.unwrap(), Settled { charged: true, overrun: usd(0), balance: Some(usd(10)) });
+    // A raise that is asked for and not answered yet is given back with the rest: what is charged is what was told.
+    let raise = grant.raise_to(usd(100));
+    let known = grant.admitted().amount;
+    let charged = grant.settle(known, Certainty::Uncertain, Usage::default(), label("f"), "v").await.unwrap();
+    assert_eq!(charged, Settled { charged: true, overrun: usd(0), balance: Some(usd(10)) });
+    assert_eq!(raise.await.unwrap(), Renewed::Done);
+    assert_eq!(figures(&ledger, "a").await, (Some(10), 0, 90));
 }
 
 #[tokio::test]

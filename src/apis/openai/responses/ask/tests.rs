@@ -288,3 +288,28 @@ proptest! {
         let _ = ids(&more);
     }
 }
+
+#[test]
+fn texts_are_counted_and_nothing_else_is() {
+    let counter = Counter::of("gpt-4o").unwrap();
+    let counted = |more: Value| {
+        let mut body = json!({"model": "gpt-4o"});
+        body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        let body = body.to_string();
+        let tokens = |counter| read_with(body.as_bytes(), None, counter).unwrap().bound.input.get(Unit::Input);
+        (tokens(None), tokens(Some(&counter)))
+    };
+    assert_eq!(counted(json!({"input": "hello world"})).1, REQUEST_TOKENS + 8 + 2);
+    assert_eq!(
+        counted(json!({"input": [{"role": "user", "content": "hello world"}, {"type": "message", "role": "assistant", "content": "hello"}]})).1,
+        REQUEST_TOKENS + 16 + 3
+    );
+    let (by_bytes, told) = counted(json!({"input": [], "instructions": "hello world"}));
+    assert_eq!(told, by_bytes - 2 - 9);
+    let long = "word ".repeat(100);
+    let (by_bytes, output) = counted(json!({"input": [{"type": "function_call_output", "call_id": "c", "output": long}]}));
+    assert_eq!(output, by_bytes - 2 - (500 - 101 - 64));
+    let (by_bytes, rest) =
+        counted(json!({"input": [{"type": "function_call", "call_id": "c", "name": "f", "arguments": long}], "text": {"format": {"type": "text"}}}));
+    assert_eq!(rest, by_bytes - 2);
+}
