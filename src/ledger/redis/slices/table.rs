@@ -40,6 +40,8 @@ const FIRST_PAUSE: Duration = Duration::from_millis(250);
 const LONGEST_PAUSE: Duration = Duration::from_secs(8);
 /// A request whose admission could not be told for so long is not told of any more: the ids of those that ended may be forgotten by then.
 const TELLABLE: Duration = Duration::from_secs(60);
+/// A request's admission waits so long for something else to tell: most go with the end of another.
+const TELL: Duration = Duration::from_millis(5);
 /// What was given back is remembered for so long, should a failover bring it back.
 const REMEMBERED: Duration = Duration::from_secs(60);
 /// What is known of a token that asks for nothing is forgotten after so long.
@@ -167,11 +169,11 @@ impl Table {
         Some(Part { slice: slice.id, on_token: slice.on_token, on_account: slice.on_account, free_after })
     }
 
-    /// A request that was admitted from a slice. True where the store is not being told of others: somebody has to.
+    /// A request that was admitted from a slice. True where somebody has to see to it that the store is told in time: it is the first, or enough for a call.
     pub(super) fn note_admitted(&mut self, now: Instant, hold: AdmittedHold) -> bool {
         self.untold_ids.insert(hold.hold);
         self.untold.push_back((now, hold));
-        self.untold.len() == 1
+        self.untold.len() == 1 || self.untold.len() == MOST_TOLD
     }
 
     /// Whether the store does not know a hold yet.
@@ -302,9 +304,15 @@ impl Table {
         self.returning.is_empty() && self.untold.is_empty() && self.places.values().all(|place| place.slice.is_none() && place.taking.is_none())
     }
 
-    /// When slices have to be looked after next; none: there is no slice.
+    /// When the store has to be told something next, though no request ends; none: there is nothing.
     pub(super) fn care_at(&self) -> Option<Instant> {
-        self.next_care
+        let tell = self.untold.front().map(|(since, _)| *since + TELL);
+        tell.into_iter().chain(self.next_care).min()
+    }
+
+    /// Whether it has to be told now.
+    pub(super) fn is_due(&self, now: Instant) -> bool {
+        self.untold.len() >= MOST_TOLD || self.care_at().is_some_and(|at| at <= now)
     }
 
     /// What is to become of slices whose time it is, once the next requests are told: `all` of them, or not.

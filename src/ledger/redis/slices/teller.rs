@@ -1,5 +1,6 @@
 //! Tells the store what was admitted here, how requests ended, and what becomes of slices: one call at a time for each account. What is ready while one is under
-//! way goes with the next, so that calls are the fewer for each request the more there are; nothing waits for others to come.
+//! way goes with the next, so that calls are the fewer for each request the more there are. Endings wait for nothing else; admissions go with the next ending, or
+//! after some milliseconds.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -32,6 +33,10 @@ pub(super) async fn run(of: Arc<OfAccount>, slices: Arc<Slices>) {
         tokio::select! {
             () = of.wake.notified() => {}
             () = async { match care_at { Some(at) => tokio::time::sleep_until(at.into()).await, None => std::future::pending().await } } => {}
+        }
+        if of.paused.load(Ordering::SeqCst) {
+            // Slices are not looked after meanwhile, though it may be their time.
+            tokio::time::sleep(PAUSE).await;
         }
         loop {
             for want in of.table().wanted(Instant::now()) {
@@ -77,8 +82,12 @@ async fn take(of: Arc<OfAccount>, slices: Arc<Slices>, want: Want) {
 async fn tell(of: &OfAccount, slices: &Slices) -> Outcome {
     let asked = Instant::now();
     let mut told = Told::default();
+    let ends = !of.endings().is_empty();
     let all = {
         let mut table = of.table();
+        if !ends && !table.is_due(asked) {
+            return Outcome::Nothing;
+        }
         let (admitted, all) = table.tell_next(asked, MOST_TOLD);
         told.admitted = admitted;
         if !of.paused.load(Ordering::SeqCst) {
