@@ -80,6 +80,7 @@ impl Server {
             outbox: settings.outbox.clone(),
             timeout: settings.ledger_timeout,
             replicas: settings.redis_wait,
+            slices: settings.redis_leases,
         })
         .await
         .map_err(anyhow::Error::from)?;

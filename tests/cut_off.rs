@@ -129,7 +129,7 @@ async fn in_two(replicas: &str, away: Duration) -> (Apart, Cost) {
     let cost = Cost {
         overspend: (provider.cost() - DOLLAR).max(0),
         lost: told.admitted.iter().filter(|id| !charges.contains_key(*id)).count(),
-        double: charges.values().filter(|charge| charge.charges != 1 || charge.corrections > 1).count(),
+        double: charges.values().filter(|charge| charge.charges != 1 || (charge.corrections > 1 && !charge.slice)).count(),
     };
     eprintln!(
         "== a primary and a gateway cut off, min-replicas-max-lag {MAX_LAG}, SPENDGATE_REDIS_WAIT={replicas}\n   \

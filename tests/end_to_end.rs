@@ -42,6 +42,7 @@ mod reload;
 mod responses;
 mod rolling;
 mod sandbox;
+mod slices;
 mod smuggling;
 mod stand_in;
 mod storm;

@@ -176,6 +176,20 @@ async fn a_thousand_at_once_on_three_gateways() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_thousand_at_once_on_three_gateways_that_admit_from_slices() {
+    let provider = StandIn::start().await;
+    provider.keep_no_bodies();
+    let setting = |setup: Setup| {
+        let setup = setup.env("SPENDGATE_LEDGER_TIMEOUT", "3s").env("SPENDGATE_LEASE", "20s").env("SPENDGATE_LOG", "warn");
+        setup.env("SPENDGATE_REDIS_LEASES", "on")
+    };
+    let fleet = Fleet::start(Store::single().await, 3, &provider, setting).await;
+    thousands(&fleet, &provider, if soak() { 100 } else { 5 }).await;
+    assert!(fleet.admitted_from_slices().await > 0, "no request was admitted from a slice");
+    fleet.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_thousand_at_once_on_one_gateway() {
     let provider = StandIn::start().await;
     provider.keep_no_bodies();

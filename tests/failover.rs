@@ -13,7 +13,7 @@ use crate::support::asks::{limited, send};
 use crate::support::fleet::Lives;
 use crate::support::random::{Random, seed};
 use crate::support::redis::{Cluster, Failover, Sentinels};
-use crate::support::{Fleet, StandIn, Store, soak};
+use crate::support::{Fleet, Setup, StandIn, Store, soak};
 
 /// How long the gateways may take to admit again once there is a new primary.
 const ADMITS_WITHIN: Duration = Duration::from_secs(20);
@@ -110,13 +110,19 @@ fn kinds(random: &mut Random, turn: usize) -> Failover {
     }
 }
 
-fn plan() -> Plan {
-    // Budgets are set before: what a manager was told is done may be lost with the primary, and is not made good.
-    if soak() { Plan { clients: 150, tokens: 100, managed: false } } else { Plan { clients: 20, tokens: 20, managed: false } }
+/// The settings, and how large the storm is. With slices few tokens have plenty: then most requests are admitted from slices.
+fn with(slices: bool) -> (impl Fn(Setup) -> Setup, Plan) {
+    let setting = move |setup: Setup| setting(setup).env("SPENDGATE_REDIS_LEASES", if slices { "on" } else { "off" });
+    (setting, if slices { Plan { tokens: 3, rich: 100, ..plan() } } else { plan() })
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn failovers_under_sentinel_lose_nothing() {
+fn plan() -> Plan {
+    // Budgets are set before: what a manager was told is done may be lost with the primary, and is not made good.
+    if soak() { Plan { clients: 150, tokens: 100, managed: false, rich: 1 } } else { Plan { clients: 20, tokens: 20, managed: false, rich: 1 } }
+}
+
+async fn under_sentinel(slices: bool) {
+    let (setting, plan) = with(slices);
     let mut random = Random::new(seed());
     let provider = StandIn::start().await;
     provider.keep_no_bodies();
@@ -124,7 +130,7 @@ async fn failovers_under_sentinel_lose_nothing() {
     let careful = !soak() || random.below(2) == 0;
     let sentinels = if careful { Sentinels::careful(MAX_LAG).await } else { Sentinels::start().await };
     let mut fleet = Fleet::start(Store::Sentinels(sentinels), 3, &provider, setting).await;
-    let mut storm = Storm::begin(&fleet, plan(), &mut random).await;
+    let mut storm = Storm::begin(&fleet, plan, &mut random).await;
     let prober = Prober::start(&fleet).await;
     // Tokens and main key have reached the replicas by then.
     tokio::time::sleep(Duration::from_secs(2)).await;
@@ -161,13 +167,13 @@ async fn failovers_under_sentinel_lose_nothing() {
     fleet.close().await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn failovers_and_moved_slots_in_a_cluster_lose_nothing() {
+async fn in_a_cluster(slices: bool) {
+    let (setting, plan) = with(slices);
     let mut random = Random::new(seed());
     let provider = StandIn::start().await;
     provider.keep_no_bodies();
     let mut fleet = Fleet::start(Store::Cluster(Cluster::start().await), 3, &provider, setting).await;
-    let mut storm = Storm::begin(&fleet, plan(), &mut random).await;
+    let mut storm = Storm::begin(&fleet, plan, &mut random).await;
     let prober = Prober::start(&fleet).await;
     tokio::time::sleep(Duration::from_secs(2)).await;
     let key = Store::key();
@@ -202,4 +208,24 @@ async fn failovers_and_moved_slots_in_a_cluster_lose_nothing() {
     eprintln!("{}", table.join("\n"));
     verdict.accept("three gateways, a Cluster, failovers and moved slots");
     fleet.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn failovers_under_sentinel_lose_nothing() {
+    under_sentinel(false).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn failovers_under_sentinel_lose_nothing_with_slices() {
+    under_sentinel(true).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn failovers_and_moved_slots_in_a_cluster_lose_nothing() {
+    in_a_cluster(false).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn failovers_and_moved_slots_in_a_cluster_lose_nothing_with_slices() {
+    in_a_cluster(true).await;
 }

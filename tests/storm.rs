@@ -35,6 +35,8 @@ pub(crate) struct Plan {
     pub(crate) tokens: usize,
     /// Budgets, secrets and the account's budget change meanwhile.
     pub(crate) managed: bool,
+    /// How many times the usual budgets: more than all clients can spend, and slices are never in the way.
+    pub(crate) rich: i64,
 }
 
 /// A token of a storm.
@@ -85,7 +87,7 @@ pub(crate) struct Storm {
 impl Plan {
     /// As the size of this run has it.
     pub(crate) fn usual() -> Self {
-        if soak() { Self { clients: 300, tokens: 200, managed: true } } else { Self { clients: 40, tokens: 30, managed: true } }
+        if soak() { Self { clients: 300, tokens: 200, managed: true, rich: 1 } } else { Self { clients: 40, tokens: 30, managed: true, rich: 1 } }
     }
 }
 
@@ -143,6 +145,7 @@ impl Storm {
             let enforced = number % 10 != 9;
             // Near its limit: some dozens of chats, or some dozens of calls.
             let budget = if per_call { CENT * i64::try_from(5 + random.below(40)).unwrap() } else { 300_000 + i64::try_from(random.below(3_000_000)).unwrap() };
+            let budget = budget * plan.rich;
             sum += budget;
             let name = format!("storm-{number}");
             let mut body = json!({"name": name, "balance": dollars(budget), "active_balance": enforced});
@@ -197,6 +200,7 @@ impl Storm {
         let mut verdict = Verdict::of(&self.shared, tallies, provider, &fleet.journal().await);
         (verdict.took, verdict.settled, verdict.store_events) = (took, settled, self.store_events);
         verdict.gateway_kills = self.shared.lives.kills();
+        verdict.from_slices = fleet.admitted_from_slices().await;
         let audit = fleet.audit();
         if audit["agrees"] != true {
             verdict.faults.push(format!("audit: {audit}"));
@@ -269,7 +273,7 @@ async fn the_embedded_store_loses_nothing() {
     let provider = StandIn::start().await;
     provider.keep_no_bodies();
     let mut fleet = Fleet::start(Store::Embedded, 1, &provider, setting).await;
-    let plan = Plan { clients: if soak() { 100 } else { 16 }, tokens: if soak() { 100 } else { 20 }, managed: true };
+    let plan = Plan { clients: if soak() { 100 } else { 16 }, tokens: if soak() { 100 } else { 20 }, managed: true, rich: 1 };
     let mut storm = Storm::begin(&fleet, plan, &mut random).await;
     rage(&mut storm, &mut fleet, &mut random, length(10, 5), None).await;
     let verdict = storm.end(&fleet, &provider).await;
@@ -289,4 +293,30 @@ async fn three_gateways_on_one_redis_lose_nothing() {
     let verdict = storm.end(&fleet, &provider).await;
     verdict.accept("three gateways, one Redis");
     fleet.close().await;
+}
+
+/// Few tokens, so that each is busy: then most requests are admitted from slices.
+async fn on_slices(plan: Plan, title: &str) {
+    let mut random = Random::new(seed());
+    let provider = StandIn::start().await;
+    provider.keep_no_bodies();
+    let setting = |setup: Setup| setting(setup).env("SPENDGATE_REDIS_LEASES", "on");
+    let mut fleet = Fleet::start(Store::single().await, 3, &provider, setting).await;
+    let mut storm = Storm::begin(&fleet, plan, &mut random).await;
+    let each = Duration::from_secs(if soak() { 20 } else { 13 });
+    rage(&mut storm, &mut fleet, &mut random, length(40, 20), Some(each)).await;
+    let verdict = storm.end(&fleet, &provider).await;
+    verdict.accept(title);
+    assert!(verdict.from_slices > 0, "no request was admitted from a slice");
+    fleet.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn three_gateways_that_admit_from_slices_lose_nothing() {
+    on_slices(Plan { tokens: if soak() { 12 } else { 3 }, rich: 20, ..Plan::usual() }, "three gateways that admit from slices, one Redis").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn slices_near_the_end_of_budgets_refuse_nobody() {
+    on_slices(Plan { tokens: if soak() { 12 } else { 4 }, rich: 3, ..Plan::usual() }, "slices near the end of budgets").await;
 }

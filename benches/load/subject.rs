@@ -25,6 +25,8 @@ pub(crate) enum Kind {
     BareEvalsha,
     Embedded,
     Redis,
+    /// Admits from slices of budgets.
+    RedisLeases,
 }
 
 /// A running proxy.
@@ -52,7 +54,7 @@ pub(crate) struct Programs {
 // === impl Kind ===
 
 impl Kind {
-    pub(crate) const ALL: [Self; 7] = [Self::Direct, Self::Nginx, Self::Haproxy, Self::Bare, Self::BareEvalsha, Self::Embedded, Self::Redis];
+    pub(crate) const ALL: [Self; 8] = [Self::Direct, Self::Nginx, Self::Haproxy, Self::Bare, Self::BareEvalsha, Self::Embedded, Self::Redis, Self::RedisLeases];
 
     /// As it is called in settings.
     pub(crate) const fn word(self) -> &'static str {
@@ -64,6 +66,7 @@ impl Kind {
             Self::BareEvalsha => "bare-evalsha",
             Self::Embedded => "embedded",
             Self::Redis => "redis",
+            Self::RedisLeases => "redis-leases",
         }
     }
 
@@ -77,6 +80,7 @@ impl Kind {
             Self::BareEvalsha => "bare hyper, EVALSHA",
             Self::Embedded => "spendgate",
             Self::Redis => "spendgate, Redis",
+            Self::RedisLeases => "spendgate, Redis, leases on",
         }
     }
 }
@@ -90,7 +94,7 @@ impl Programs {
         Self {
             nginx: wanted(&[Kind::Nginx], "nginx"),
             haproxy: wanted(&[Kind::Haproxy], "haproxy"),
-            redis: wanted(&[Kind::BareEvalsha, Kind::Redis], "redis-server"),
+            redis: wanted(&[Kind::BareEvalsha, Kind::Redis, Kind::RedisLeases], "redis-server"),
         }
     }
 
@@ -100,7 +104,7 @@ impl Programs {
             Kind::Direct | Kind::Bare | Kind::Embedded => true,
             Kind::Nginx => self.nginx.is_some(),
             Kind::Haproxy => self.haproxy.is_some(),
-            Kind::BareEvalsha | Kind::Redis => self.redis.is_some(),
+            Kind::BareEvalsha | Kind::Redis | Kind::RedisLeases => self.redis.is_some(),
         }
     }
 
@@ -116,6 +120,7 @@ impl Programs {
             Kind::BareEvalsha => bare(to, Some(Redis::start()?))?,
             Kind::Embedded => of_gateway(Gateway::start(tokens, None, to, Core::First)?),
             Kind::Redis => of_gateway(Gateway::start(tokens, Some(Redis::start()?), to, Core::First)?),
+            Kind::RedisLeases => of_gateway(Gateway::start_set(tokens, Some(Redis::start()?), to, Core::First, &[("SPENDGATE_REDIS_LEASES", "on")])?),
         };
         provider.take_answers();
         Ok(Subject { kind, address, secret: tokens.secret.reveal().to_owned(), running })

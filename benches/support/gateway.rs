@@ -37,6 +37,11 @@ pub(crate) struct Gateway {
 impl Gateway {
     /// Starts it on a ledger with these tokens: on Redis where a server is given, else on an SQLite file.
     pub(crate) fn start(tokens: &Population, redis: Option<Redis>, provider: SocketAddr, core: Core) -> anyhow::Result<Self> {
+        Self::start_set(tokens, redis, provider, core, &[])
+    }
+
+    /// The same, with more settings.
+    pub(crate) fn start_set(tokens: &Population, redis: Option<Redis>, provider: SocketAddr, core: Core, settings: &[(&str, &str)]) -> anyhow::Result<Self> {
         let binary = std::env::var_os("SPENDGATE_BINARY").map_or_else(|| PathBuf::from(env!("CARGO_BIN_EXE_spendgate")), PathBuf::from);
         let folder = TempDir::with_prefix("spendgate-bench-")?;
         let routes = folder.path().join("routes.toml");
@@ -57,6 +62,7 @@ impl Gateway {
             command.current_dir(folder.path()).env("SPENDGATE_LISTEN", address.to_string()).env("SPENDGATE_OPS_LISTEN", ops.to_string());
             // A moment in which somebody else has the machine is to be measured, not refused.
             command.env("SPENDGATE_LEDGER_TIMEOUT", "10s").env("SPENDGATE_STORE", &store).env("SPENDGATE_ROUTES", &routes);
+            command.envs(settings.iter().copied());
             command.env("SPENDGATE_API_KEY", MAIN_KEY).env("OPENAI_API_KEY", "sk-bench").env("SPENDGATE_LOG", "info").env("SPENDGATE_LOG_FORMAT", "json");
         })?;
         process.wait_until("was ready", || page(ops, "/readyz").is_ok())?;

@@ -56,6 +56,9 @@ pub struct SettingsArgs {
     /// Replicas that must have a change before it counts (WAIT), 0 to 9 [default: 0]
     #[arg(long, env = "SPENDGATE_REDIS_WAIT", value_name = "COUNT")]
     redis_wait: Option<String>,
+    /// Whether each gateway sets slices of busy tokens' budgets aside, to admit requests without asking Redis: off or on [default: off]
+    #[arg(long, env = "SPENDGATE_REDIS_LEASES", value_name = "WHETHER")]
+    redis_leases: Option<String>,
     /// Days that the journal is kept [default: 400; 30 in Redis]
     #[arg(long, env = "SPENDGATE_JOURNAL_DAYS", value_name = "DAYS")]
     journal_days: Option<String>,
@@ -100,6 +103,7 @@ struct SettingsFile {
     outbox: Option<PathBuf>,
     ledger_timeout: Option<Spanned<String>>,
     redis_wait: Option<Spanned<u32>>,
+    redis_leases: Option<Spanned<String>>,
     journal_days: Option<Spanned<u32>>,
     max_body: Option<Spanned<String>>,
     max_connections: Option<Spanned<u32>>,
@@ -149,6 +153,8 @@ pub struct Settings {
     pub ledger_timeout: Duration,
     /// Replicas that must have a change before it counts.
     pub redis_wait: u32,
+    /// Whether requests are admitted from slices of budgets that a gateway has set aside in Redis.
+    pub redis_leases: bool,
     /// How long the journal is kept; none: as the store does by default.
     pub journal_days: Option<u32>,
     /// Largest request body, in bytes.
@@ -237,6 +243,9 @@ impl Settings {
             }),
             redis_wait: reader.read(pick_count(args.redis_wait.as_ref(), "SPENDGATE_REDIS_WAIT", parsed.redis_wait.as_ref(), "0"), |text| {
                 text.parse().ok().filter(|replicas| *replicas <= 9).ok_or_else(|| format!("{text:?} is not a number of replicas; write 0 to 9"))
+            }),
+            redis_leases: reader.read(pick(args.redis_leases.as_ref(), "SPENDGATE_REDIS_LEASES", parsed.redis_leases.as_ref(), "off"), |text| {
+                one_of(text, &[("off", false), ("on", true)])
             }),
             journal_days: match (&args.journal_days, &parsed.journal_days) {
                 (None, None) => None,

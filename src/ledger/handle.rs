@@ -13,7 +13,7 @@ use super::redis;
 use super::renewer;
 use super::report::{UsageFilter, UsageRow};
 use super::settler::Settler;
-use super::types::{AdmitRequest, Denied, LedgerError, TokenFacts};
+use super::types::{AdmitRequest, Denied, LedgerError, SliceCounts, TokenFacts};
 use crate::money::Usd;
 use crate::tokens::{NewToken, Secret, SecretHash, TokenId, TokenPatch, TokenRuleError, TokenView};
 
@@ -76,6 +76,8 @@ pub struct LedgerOptions {
     pub timeout: Duration,
     /// Of a ledger on servers: how many replicas must have a change before it counts.
     pub replicas: u32,
+    /// Of a ledger on servers: whether this gateway sets slices of busy tokens' budgets aside, to admit requests from by itself.
+    pub slices: bool,
 }
 
 /// The answer to a request for admission.
@@ -124,6 +126,7 @@ impl LedgerOptions {
             outbox: PathBuf::from("data/outbox"),
             timeout: Duration::from_millis(250),
             replicas: 0,
+            slices: false,
         }
     }
 }
@@ -152,6 +155,7 @@ impl Ledger {
             journal_days: options.journal_days.unwrap_or(SERVER_JOURNAL_DAYS),
             timeout: options.timeout,
             replicas: options.replicas,
+            slices: options.slices,
         })
         .await?;
         Self::start(Store::Redis(store), settler, options.lease)
@@ -370,6 +374,15 @@ impl Ledger {
     #[must_use]
     pub fn pending_settlements(&self) -> usize {
         on_store!(self, store => store.pending_settlements())
+    }
+
+    /// What happened with slices; none where the ledger has none.
+    #[must_use]
+    pub fn slices(&self) -> Option<SliceCounts> {
+        match &self.0.store {
+            Store::Embedded(_) => None,
+            Store::Redis(store) => store.slices(),
+        }
     }
 }
 

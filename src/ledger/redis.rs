@@ -19,6 +19,7 @@
 //! | `requests.rs` | a request's way in and out: admitted, kept alive, ended |
 //! | `endings.rs`, `deliver.rs` | how requests end: at the server, or in the outbox until it takes them |
 //! | `memory.rs`, `failover.rs` | what a failover may have lost is put back before anybody is admitted |
+//! | `slices.rs` | parts of budgets that a gateway sets aside, to admit requests from by itself |
 //! | `upkeep.rs`, `directory.rs` | leases and the journal's age; whose secret it is |
 //! | `reports.rs`, `audit.rs` | daily usage; every figure recomputed |
 //! | `transfer.rs` | the whole of it as records, out of a server and into an empty one |
@@ -47,6 +48,7 @@ mod rights;
 mod scouts;
 mod script;
 mod server;
+mod slices;
 mod slots;
 mod store;
 mod topology;

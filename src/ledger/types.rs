@@ -180,6 +180,19 @@ pub enum Renewed {
     Gone,
 }
 
+/// What happened with slices of budgets, since the start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SliceCounts {
+    /// Taken.
+    pub taken: u64,
+    /// Given back.
+    pub given_back: u64,
+    /// Of these, called back: by a request that they stood in the way of, or by a change of the token.
+    pub recalled: u64,
+    /// Requests that were admitted from one.
+    pub admitted: u64,
+}
+
 /// Why the ledger could not say yes or no. Nothing is admitted on any of these.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum LedgerError {

@@ -231,6 +231,17 @@ impl Metrics {
                 proto::MetricType::GAUGE,
                 ledger.pending_settlements() as f64,
             ));
+            if let Some(slices) = ledger.slices() {
+                let of = |event: &str, count: u64| metric(&["event"], &[event], proto::MetricType::COUNTER, count as f64);
+                let events = vec![of("taken", slices.taken), of("given_back", slices.given_back), of("recalled", slices.recalled)];
+                families.push(family("spendgate_slices_total", "Slices of budgets.", proto::MetricType::COUNTER, events));
+                families.push(single(
+                    "spendgate_slice_admissions_total",
+                    "Requests that were admitted from slices.",
+                    proto::MetricType::COUNTER,
+                    slices.admitted as f64,
+                ));
+            }
             families.push(single(
                 "spendgate_requests_in_flight",
                 "Requests under way.",

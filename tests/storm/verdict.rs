@@ -39,6 +39,10 @@ pub(crate) struct Verdict {
     overspent: i64,
     lost: usize,
     double: usize,
+    /// What gateways that died had set aside in slices, and nobody knows to have been used.
+    set_aside: i64,
+    /// Requests that the gateways alive at the end admitted from slices.
+    pub(crate) from_slices: usize,
     pub(crate) faults: Vec<String>,
 }
 
@@ -50,6 +54,15 @@ struct Unknown {
     most: i64,
 }
 
+/// What slices were charged in the end, a token.
+fn slices(holds: &BTreeMap<String, Charged>) -> BTreeMap<String, i64> {
+    let mut sums = BTreeMap::<String, i64>::new();
+    for charge in holds.values().filter(|charge| charge.slice && charge.cost != 0) {
+        *sums.entry(charge.token.clone()).or_default() += charge.cost;
+    }
+    sums
+}
+
 // === impl Verdict ===
 
 impl Verdict {
@@ -59,6 +72,7 @@ impl Verdict {
         let rows = provider.by_marker();
         let holds = journal.by_hold();
         let mut claimed = HashSet::new();
+        let mut slices = slices(&holds);
         let mut unknown = BTreeMap::<String, Unknown>::new();
         for tally in tallies {
             verdict.unreachable += tally.unreachable;
@@ -74,15 +88,20 @@ impl Verdict {
                 claimed.insert(unavailable.hold.clone());
             }
             for seen in &tally.seen {
-                verdict.judge(seen, shared, &rows, &holds, &mut claimed, &mut unknown);
+                verdict.judge(seen, shared, &rows, &holds, &mut claimed, &mut unknown, &mut slices);
             }
         }
-        verdict.unclaimed(&holds, &claimed, &unknown);
+        verdict.unclaimed(&holds, &claimed, &unknown, &slices);
+        verdict.set_aside = slices.values().sum();
+        if verdict.set_aside > 0 && shared.lives.kills() == 0 {
+            verdict.faults.push(format!("slices were charged though no gateway died: {slices:?}"));
+        }
         verdict.replay(shared, journal);
         verdict
     }
 
     /// One request.
+    #[allow(clippy::too_many_arguments)]
     fn judge(
         &mut self,
         seen: &Seen,
@@ -91,6 +110,7 @@ impl Verdict {
         holds: &BTreeMap<String, Charged>,
         claimed: &mut HashSet<String>,
         unknown: &mut BTreeMap<String, Unknown>,
+        slices: &mut BTreeMap<String, i64>,
     ) {
         self.requests += 1;
         match seen.fate {
@@ -126,7 +146,15 @@ impl Verdict {
             Some(hold) => {
                 claimed.insert(hold.clone());
                 let charge = holds.get(hold);
-                let cost = charge.map_or(0, |charge| charge.cost);
+                let name = &shared.tokens[seen.token].name;
+                let cost = match (charge, slices.get_mut(name)) {
+                    // Its gateway died before it could tell of it: it was charged with its slice.
+                    (None, Some(slice)) if excused && killed.is_some() && least > 0 && *slice >= least => {
+                        *slice -= least;
+                        return;
+                    }
+                    _ => charge.map_or(0, |charge| charge.cost),
+                };
                 if charge.is_none() && least > 0 {
                     self.lost += 1;
                 }
@@ -141,15 +169,15 @@ impl Verdict {
     }
 
     /// Charges for holds whose id no client saw: as many as there were such requests, and as much as they may have cost.
-    fn unclaimed(&mut self, holds: &BTreeMap<String, Charged>, claimed: &HashSet<String>, unknown: &BTreeMap<String, Unknown>) {
+    fn unclaimed(&mut self, holds: &BTreeMap<String, Charged>, claimed: &HashSet<String>, unknown: &BTreeMap<String, Unknown>, slices: &BTreeMap<String, i64>) {
         let mut charged = BTreeMap::<String, (usize, i64)>::new();
         for (hold, charge) in holds {
             self.charged += charge.cost;
-            if charge.charges != 1 || charge.corrections > 1 {
+            if charge.charges != 1 || (charge.corrections > 1 && !charge.slice) {
                 self.double += 1;
                 self.faults.push(format!("hold {hold} ended more than once: {charge:?}"));
             }
-            if !claimed.contains(hold) {
+            if !claimed.contains(hold) && !charge.slice {
                 let sums = charged.entry(charge.token.clone()).or_default();
                 sums.0 += 1;
                 sums.1 += charge.cost;
@@ -159,10 +187,12 @@ impl Verdict {
             let (count, cost) = charged.get(name).copied().unwrap_or_default();
             let nobody = Unknown::default();
             let may = unknown.get(name).unwrap_or(&nobody);
-            if cost < may.least {
+            // Some may have been charged with the slices of gateways that died.
+            let least = may.least - slices.get(name).copied().unwrap_or(0);
+            if cost < least {
                 self.lost += 1;
             }
-            if count > may.count || !(may.least..=may.most).contains(&cost) {
+            if count > may.count || !(least..=may.most).contains(&cost) {
                 self.faults
                     .push(format!("{name}: {count} charges of {cost} whose ids nobody saw, for {} requests that cost {}..={}", may.count, may.least, may.most));
             }
@@ -253,6 +283,8 @@ impl Verdict {
             ("overspend, nanos", self.overspent.to_string()),
             ("lost charges", self.lost.to_string()),
             ("double charges", self.double.to_string()),
+            ("slices of the dead", self.set_aside.to_string()),
+            ("from slices", self.from_slices.to_string()),
             ("faults", self.faults.len().to_string()),
         ];
         for (name, value) in lines {

@@ -173,6 +173,17 @@ impl Fleet {
         sum
     }
 
+    /// Requests that the gateways that run now admitted from slices.
+    pub(crate) async fn admitted_from_slices(&self) -> usize {
+        let mut sum = 0;
+        for gateway in &self.gateways {
+            let metrics = gateway.metrics().await;
+            let line = metrics.lines().find_map(|line| line.strip_prefix("spendgate_slice_admissions_total "));
+            sum += line.map_or(0, |line| line.parse::<f64>().unwrap() as usize);
+        }
+        sum
+    }
+
     /// Waits until no hold lives and no outbox holds anything, at most this long. Returns how long it took.
     pub(crate) async fn quiet(&self, most: Duration) -> Duration {
         let began = Instant::now();

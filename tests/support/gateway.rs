@@ -38,10 +38,15 @@ pub(crate) struct Gateway {
 // === impl Setup ===
 
 impl Setup {
-    /// The usual: the main key and the upstream's key set, a short lease, everything logged.
+    /// The usual: the main key and the upstream's key set, a short lease, everything logged. `SPENDGATE_TEST_LEASES` says whether gateways on Redis admit from
+    /// slices where a test does not say it.
     pub(crate) fn new(routes: &Routes) -> Self {
         let environment = [("SPENDGATE_API_KEY", MAIN_KEY), ("OPENAI_API_KEY", UPSTREAM_KEY), ("SPENDGATE_LEASE", "2s"), ("SPENDGATE_LOG", "debug")];
-        Self { routes: routes.text().to_owned(), environment: environment.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec() }
+        let setup = Self { routes: routes.text().to_owned(), environment: environment.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec() };
+        match std::env::var("SPENDGATE_TEST_LEASES") {
+            Ok(leases) => setup.env("SPENDGATE_REDIS_LEASES", &leases),
+            Err(_) => setup,
+        }
     }
 
     /// Sets a variable of the gateway's environment.

@@ -24,6 +24,8 @@ pub(crate) struct Entry {
     pub(crate) token_delta: i64,
     pub(crate) account_delta: i64,
     pub(crate) cost: i64,
+    /// It is about a slice: what a gateway had set aside when it died.
+    pub(crate) slice: bool,
 }
 
 /// What was charged for one hold.
@@ -36,6 +38,8 @@ pub(crate) struct Charged {
     pub(crate) corrections: usize,
     /// In the end.
     pub(crate) cost: i64,
+    /// It is a slice, not a request's.
+    pub(crate) slice: bool,
 }
 
 /// All entries, oldest first.
@@ -52,7 +56,15 @@ impl Journal {
                    FROM journal LEFT JOIN tokens USING (token_id) ORDER BY seq";
         let mut statement = connection.prepare(sql).unwrap();
         let rows = statement.query_map([], |row| {
-            Ok(Entry { kind: row.get(0)?, token: row.get(1)?, hold: row.get(2)?, token_delta: row.get(3)?, account_delta: row.get(4)?, cost: row.get(5)? })
+            Ok(Entry {
+                kind: row.get(0)?,
+                token: row.get(1)?,
+                hold: row.get(2)?,
+                token_delta: row.get(3)?,
+                account_delta: row.get(4)?,
+                cost: row.get(5)?,
+                slice: false,
+            })
         });
         Self(rows.unwrap().map(Result::unwrap).collect())
     }
@@ -85,6 +97,7 @@ impl Journal {
             let charged = holds.entry(entry.hold.clone()).or_default();
             charged.token.clone_from(&entry.token);
             charged.cost += entry.cost;
+            charged.slice |= entry.slice;
             match entry.kind.as_str() {
                 "correct" => charged.corrections += 1,
                 _ => charged.charges += 1,
@@ -108,5 +121,6 @@ fn entry_of(text: &str, names: &BTreeMap<String, String>) -> Option<Entry> {
     }
     let token = text_at(2);
     let token = if token.is_empty() { token } else { names.get(&token).cloned().unwrap_or_else(|| panic!("an unknown token: {text}")) };
-    Some(Entry { kind, token, hold: text_at(3), token_delta: number_at(4), account_delta: number_at(5), cost: number_at(6) })
+    let is_slice = fields.get(10).and_then(Value::as_str) == Some("slice");
+    Some(Entry { kind, token, hold: text_at(3), token_delta: number_at(4), account_delta: number_at(5), cost: number_at(6), slice: is_slice })
 }

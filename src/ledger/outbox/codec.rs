@@ -21,7 +21,7 @@ pub(crate) const MOST_ACCOUNT_BYTES: usize = 255;
 /// still less than a slot.
 const PROVIDER_BYTES: usize = 24;
 const MODEL_BYTES: usize = 150;
-const FEATURE_BYTES: usize = 32;
+const FEATURE_BYTES: usize = 24;
 const PRICE_VERSION_BYTES: usize = 32;
 /// Ends what was shortened.
 const CUT: &str = "…";
@@ -32,6 +32,7 @@ const VOID: u8 = 3;
 
 const ON_TOKEN: u8 = 1;
 const ON_ACCOUNT: u8 = 2;
+const FROM_SLICE: u8 = 4;
 
 /// The record as bytes, at most [`ROOM`] of them.
 pub(super) fn encode(record: &Record) -> Result<Vec<u8>, LedgerError> {
@@ -55,6 +56,7 @@ pub(super) fn decode(bytes: &[u8]) -> Option<Record> {
     let lease = Duration::from_millis(from.u64()?);
     let account = from.text()?.into();
     let label = Arc::new(from.label()?);
+    let slice = if flags & FROM_SLICE != 0 { Some(HoldId(from.array()?)) } else { None };
     let ending = match kind {
         SETTLE => Ending::Settle(Settlement {
             hold,
@@ -68,7 +70,7 @@ pub(super) fn decode(bytes: &[u8]) -> Option<Record> {
         VOID => Ending::Void(hold, Duration::from_millis(from.u64()?)),
         _ => return None,
     };
-    let facts = HoldFacts { amount, on_token: flags & ON_TOKEN != 0, on_account: flags & ON_ACCOUNT != 0, lease, label };
+    let facts = HoldFacts { amount, on_token: flags & ON_TOKEN != 0, on_account: flags & ON_ACCOUNT != 0, lease, label, slice };
     from.bytes.is_empty().then_some(Record { ending, account, token, facts, written_at })
 }
 
@@ -83,10 +85,15 @@ fn put(record: &Record, shortened: bool) -> Vec<u8> {
     into.extend(record.written_at.as_millisecond().to_le_bytes());
     into.extend(record.token.0.to_le_bytes());
     into.extend(record.facts.amount.nanos().to_le_bytes());
-    into.push(if record.facts.on_token { ON_TOKEN } else { 0 } | if record.facts.on_account { ON_ACCOUNT } else { 0 });
+    let slice = record.facts.slice;
+    let flags = [(record.facts.on_token, ON_TOKEN), (record.facts.on_account, ON_ACCOUNT), (slice.is_some(), FROM_SLICE)];
+    into.push(flags.into_iter().filter(|(is, _)| *is).map(|(_, flag)| flag).sum());
     into.extend(millis(record.facts.lease).to_le_bytes());
     put_text(&mut into, &record.account, None);
     put_label(&mut into, &record.facts.label, shortened);
+    if let Some(HoldId(slice)) = slice {
+        into.extend(slice);
+    }
     match &record.ending {
         Ending::Settle(settlement) => {
             into.extend(settlement.cost.nanos().to_le_bytes());

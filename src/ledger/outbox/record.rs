@@ -49,6 +49,8 @@ pub(crate) struct HoldFacts {
     pub(crate) lease: Duration,
     /// Under what it is booked, should it expire.
     pub(crate) label: Arc<ChargeLabel>,
+    /// The slice that it was admitted from, of which the store may not know yet.
+    pub(crate) slice: Option<HoldId>,
 }
 
 // === impl Record ===

@@ -63,6 +63,7 @@ pub(in crate::ledger) fn record(number: u64) -> Record {
         on_account: number.is_multiple_of(5),
         lease: Duration::from_secs(60),
         label: Arc::new(label("é")),
+        slice: number.is_multiple_of(7).then(|| HoldId::derived(&["slice"])),
     };
     let written_at = Timestamp::from_millisecond(1_800_000_000_000 + i64::try_from(number).unwrap()).unwrap();
     Record { ending, account: format!("account {number}").into(), token: TokenId(number << 32), facts, written_at }

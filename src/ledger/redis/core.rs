@@ -15,9 +15,11 @@ use super::endings::Endings;
 use super::memory::{AdmittedHold, MOST, Memory, WINDOW};
 use super::operations::{Answer, Operations};
 use super::script::CallError;
+use super::slices::Slices;
 use crate::ledger::outbox::{Ending, HoldFacts, Outbox, Record, Slot};
 use crate::ledger::types::{HoldId, LedgerError};
 use crate::money::{MoneyError, Usd};
+use crate::tokens::TokenId;
 
 /// The scripts on the real servers.
 pub(super) type Scripts = Operations<Connections>;
@@ -37,6 +39,8 @@ pub(super) struct Core {
     pub(super) outbox: Outbox,
     /// Brings endings to the server.
     pub(super) deliverer: Deliverer<Endings>,
+    /// What this gateway admits requests from by itself.
+    pub(super) slices: Arc<Slices>,
     /// Secrets that were looked up.
     pub(super) directory: Directory,
     /// This process, among the gateways of the ledger.
@@ -61,13 +65,14 @@ struct Recent {
 // === impl Core ===
 
 impl Core {
-    pub(super) fn new(operations: Arc<Scripts>, outbox: Outbox, deliverer: Deliverer<Endings>, failover: Arc<Notify>) -> Self {
+    pub(super) fn new(operations: Arc<Scripts>, outbox: Outbox, deliverer: Deliverer<Endings>, slices: Arc<Slices>, failover: Arc<Notify>) -> Self {
         Self {
+            gateway: slices.gateway.clone(),
+            slices,
             operations,
             outbox,
             deliverer,
             directory: Directory::default(),
-            gateway: uuid::Uuid::now_v7().simple().to_string(),
             failover,
             memory: Mutex::new(Recent { memory: Memory::new(WINDOW, MOST), frozen: None, lost: Duration::ZERO }),
             running: Mutex::default(),
@@ -125,6 +130,18 @@ impl Core {
     /// The account of a running request.
     pub(super) fn account_of(&self, hold: HoldId) -> Option<Arc<str>> {
         locked(&self.running).get(&hold).map(|running| Arc::clone(&running.hold.account))
+    }
+
+    /// Whose running request it is, and whether it stands on the account's budget.
+    pub(super) fn token_of(&self, hold: HoldId) -> Option<(TokenId, bool)> {
+        locked(&self.running).get(&hold).map(|running| (running.hold.token, running.hold.facts.on_account))
+    }
+
+    /// Waits a moment until the server knows a hold that this gateway granted by itself.
+    pub(super) async fn told(&self, account: &str, hold: HoldId) {
+        if self.slices.on {
+            self.slices.told(account, hold, self.connections().timeout() * 2).await;
+        }
     }
 
     /// The holds of the running requests.

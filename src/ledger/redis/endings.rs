@@ -8,11 +8,16 @@ use super::deliver::{Deliver, DeliverError};
 use super::memory::AdmittedHold;
 use super::operations::{Answer, LostHold};
 use super::script::CallError;
+use super::slices::Slices;
 use crate::ledger::outbox::{Ending, Record};
 use crate::ledger::types::Settled;
 
 /// The way of endings.
-pub(super) struct Endings(pub(super) Arc<Scripts>);
+pub(super) struct Endings {
+    pub(super) operations: Arc<Scripts>,
+    /// Where there are slices, endings are told after the admissions, many at once.
+    pub(super) slices: Option<Arc<Slices>>,
+}
 
 /// Applies an ending.
 pub(super) async fn end(operations: &Scripts, record: &Record) -> Result<(Answer<Settled>, Stamp), CallError> {
@@ -41,19 +46,30 @@ pub(super) async fn restore(operations: &Scripts, hold: &AdmittedHold) -> Result
         on_account: hold.facts.on_account,
         lease: hold.facts.lease,
         label: (*hold.facts.label).clone(),
+        slice: hold.facts.slice,
     };
     operations.restore(&hold.account, &lost).await.map(drop)
 }
 
-impl Deliver for Endings {
-    async fn deliver(&self, record: &Record) -> Result<Settled, DeliverError> {
-        match end(&self.0, record).await {
+impl Endings {
+    /// Brings one ending to the server by itself.
+    pub(super) async fn alone(operations: &Scripts, record: &Record) -> Result<Settled, DeliverError> {
+        match end(operations, record).await {
             Ok((Answer::Done(settled), _)) => Ok(settled),
             Ok((Answer::OutOfRange, _)) => Err(DeliverError::Never("a figure would leave the range that can be counted".to_owned())),
             // An account is never taken away: its server has yet to load it, or to be restored.
             Ok((Answer::NoAccount | Answer::Failover, _)) => Err(DeliverError::Later("the account is not there".to_owned())),
             Err(error @ CallError::Script(_)) => Err(DeliverError::Never(error.to_string())),
             Err(error) => Err(DeliverError::Later(error.to_string())),
+        }
+    }
+}
+
+impl Deliver for Endings {
+    async fn deliver(&self, record: &Record) -> Result<Settled, DeliverError> {
+        match &self.slices {
+            Some(slices) => slices.deliver(Arc::new(record.clone())).await,
+            None => Self::alone(&self.operations, record).await,
         }
     }
 }

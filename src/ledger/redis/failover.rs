@@ -95,6 +95,7 @@ async fn is_adopted(core: &Core, account: &str, identity: &str) -> Result<bool, 
 async fn put_back(core: &Arc<Core>, account: &str, oldest: Option<SignedDuration>) -> Result<usize, CallError> {
     let now = Timestamp::now();
     let too_old = |record: &Record| oldest.is_some_and(|oldest| now.duration_since(record.written_at) > oldest);
+    core.slices.pause(account);
     // Running ones first: one that ends in between is remembered by then.
     let running = core.running();
     let mut holds: HashMap<HoldId, AdmittedHold> = HashMap::new();
@@ -119,6 +120,7 @@ async fn put_back(core: &Arc<Core>, account: &str, oldest: Option<SignedDuration
     let records: Vec<Arc<Record>> = core.remembered().into_iter().filter_map(ended).collect();
     count += records.len();
     all(records.into_iter().map(|record| (operations(), record)), |(operations, record)| async move { end(&operations, &record).await.map(drop) }).await?;
+    core.slices.resume(account).await?;
     Ok(count)
 }
 

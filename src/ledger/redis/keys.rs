@@ -26,6 +26,9 @@ pub(crate) const PARTS: [&str; 14] = [
     "gateways",
 ];
 
+/// A hash besides: which holds are slices, and whose.
+pub(crate) const SLICES: &str = "slices";
+
 /// The key that leads from a token's secret to the account's name.
 pub(crate) fn secret(hash: &SecretHash) -> String {
     format!("sg:secret:{}", hex(&hash.0))
@@ -42,7 +45,7 @@ pub(crate) fn of_account(account: &str) -> [String; PARTS.len()] {
     PARTS.map(|part| [start.as_str(), part].concat())
 }
 
-/// One key of an account. `part` is one of [`PARTS`].
+/// One key of an account. `part` is one of [`PARTS`], or [`SLICES`].
 pub(crate) fn of_account_part(account: &str, part: &str) -> String {
     start(account) + part
 }

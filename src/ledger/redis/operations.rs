@@ -3,11 +3,13 @@
 //! | file | what is asked |
 //! |---|---|
 //! | `road.rs` | admission, and how holds end or live on |
+//! | `slices.rs` | money that a gateway sets aside, to admit requests by itself |
 //! | `upkeep.rs` | sweeping, trimming, and what follows a failover |
 //! | `manage.rs` | accounts and tokens: made, changed, shown |
 
 mod manage;
 mod road;
+mod slices;
 mod upkeep;
 
 // Not all are named outside yet.
@@ -15,6 +17,7 @@ mod upkeep;
 pub(crate) use {
     manage::{Ensured, Rotated},
     road::Decided,
+    slices::{Care, Cared, Heard, SliceState, Taken, Told, Wanted},
     upkeep::{Adoption, LostHold, Restored},
 };
 

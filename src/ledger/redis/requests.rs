@@ -36,7 +36,7 @@ pub(super) async fn admit(core: Arc<Core>, settler: Arc<Settler>, facts: Arc<Tok
     let identity = identity(&core, &account)?;
     let answer = core.operations.admit(&account, &identity, &request).await;
     let hold = |amount, on_token, on_account| {
-        let facts = HoldFacts { amount, on_token, on_account, lease: request.lease, label: Arc::new(request.label.clone()) };
+        let facts = HoldFacts { amount, on_token, on_account, lease: request.lease, label: Arc::new(request.label.clone()), slice: None };
         AdmittedHold { hold: request.hold, account: Arc::clone(&account), token: request.token, facts }
     };
     if let Err(error @ (CallError::Unknown(_) | CallError::Script(_))) = &answer {
@@ -158,7 +158,10 @@ impl Ends for Way {
 /// id all the same, that charge finds nothing.
 async fn keep(core: &Core, hold: HoldId, kept: HoldId, lease: Duration, reply: SettleReply) {
     let asked = match core.account_of(hold) {
-        Some(account) => core.answered(core.operations.keep(&account, hold, kept, lease).await),
+        Some(account) => {
+            core.told(&account, hold).await;
+            core.answered(core.operations.keep(&account, hold, kept, lease).await)
+        }
         // It has ended before.
         None => Ok(Settled::default()),
     };
@@ -177,11 +180,23 @@ async fn keep(core: &Core, hold: HoldId, kept: HoldId, lease: Duration, reply: S
 }
 
 async fn renew(core: &Core, renewal: Renewal) -> Result<Renewed, LedgerError> {
-    let Some(account) = core.account_of(renewal.hold) else { return Ok(Renewed::Gone) };
-    let renewed = core.answered(core.operations.renew(&account, &[renewal]).await)?;
-    let renewed = renewed.into_iter().next().ok_or_else(unanswered)??;
+    let (Some(account), Some((token, on_account))) = (core.account_of(renewal.hold), core.token_of(renewal.hold)) else { return Ok(Renewed::Gone) };
+    core.told(&account, renewal.hold).await;
+    let mut renewed = renew_once(core, &account, renewal).await?;
+    // What others hold may be slices, of the token or of others of the account.
+    for of in [Some(token), None].into_iter().take(if on_account { 2 } else { 1 }) {
+        let Renewed::NotRaised { others, .. } = renewed else { break };
+        if others.is_positive() && core.slices.recall_now(core, &account, of).await? {
+            renewed = renew_once(core, &account, renewal).await?;
+        }
+    }
     if renewed == Renewed::Done {
         core.raised(renewal.hold, renewal.raise_to);
     }
     Ok(renewed)
+}
+
+async fn renew_once(core: &Core, account: &str, renewal: Renewal) -> Result<Renewed, LedgerError> {
+    let renewed = core.answered(core.operations.renew(account, &[renewal]).await)?;
+    Ok(renewed.into_iter().next().ok_or_else(unanswered)??)
 }

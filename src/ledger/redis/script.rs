@@ -32,6 +32,9 @@ pub(crate) enum Name {
     Restore,
     Adopt,
     Trim,
+    SliceTake,
+    SliceBatch,
+    SliceRecall,
 }
 
 /// A script as the server is given it.
@@ -59,6 +62,8 @@ enum Keyed {
     Accounts,
     /// All those of one account.
     Account,
+    /// Its slices too.
+    Sliced,
 }
 
 /// Calls scripts on whatever servers there are. A call that meets `NOSCRIPT` is repeated with the script's text: nothing had run.
@@ -106,6 +111,7 @@ const FREE: Shared = ("lib/free.lua", include_str!("scripts/lib/free.lua"));
 const FORGET: Shared = ("lib/forget.lua", include_str!("scripts/lib/forget.lua"));
 const LEDGER: Shared = ("lib/ledger.lua", include_str!("scripts/lib/ledger.lua"));
 const CHARGE: Shared = ("lib/charge.lua", include_str!("scripts/lib/charge.lua"));
+const SLICE: Shared = ("lib/slice.lua", include_str!("scripts/lib/slice.lua"));
 const IDENTITY: Shared = ("lib/identity.lua", include_str!("scripts/lib/identity.lua"));
 
 /// What a file can include: the line `--include lib/free.lua` is replaced by that file.
@@ -122,6 +128,10 @@ const ENDING: &[Shared] = &[KEYS, CLOCK, ACCOUNT, CALENDAR, LEDGER, CHARGE];
 const ADMITTING: &[Shared] = &[KEYS, CLOCK, ACCOUNT, VOUCHED, CALENDAR, RECORDS, FREE];
 /// The usual end of a hold, likewise.
 const SETTLING: &[Shared] = &[KEYS, CLOCK, ACCOUNT, CALENDAR, RECORDS];
+/// New holds, those of slices.
+const SLICING: &[Shared] = &[KEYS, CLOCK, ACCOUNT, VOUCHED, CALENDAR, LEDGER, CHARGE, SLICE];
+/// What becomes of slices, and of holds that a gateway granted by itself.
+const SLICED: &[Shared] = &[KEYS, CLOCK, ACCOUNT, CALENDAR, LEDGER, CHARGE, SLICE];
 /// Changes by hand.
 const MANAGING: &[Shared] = &[KEYS, CLOCK, ACCOUNT, VOUCHED, CALENDAR, LEDGER, IDENTITY];
 
@@ -132,7 +142,7 @@ const ENDS: &str = " flags=allow-oom";
 /// Only reads.
 const READS: &str = " flags=no-writes,allow-oom";
 
-const TABLE: [Source; 20] = [
+const TABLE: [Source; 23] = [
     Source { name: Name::Account, file: "account.lua", flags: GROWS, shared: &[], body: include_str!("scripts/account.lua") },
     Source { name: Name::EnsureAccount, file: "ensure_account.lua", flags: GROWS, shared: &[KEYS, CLOCK], body: include_str!("scripts/ensure_account.lua") },
     Source { name: Name::SetCredits, file: "set_credits.lua", flags: GROWS, shared: MANAGING, body: include_str!("scripts/set_credits.lua") },
@@ -150,9 +160,12 @@ const TABLE: [Source; 20] = [
     Source { name: Name::Keep, file: "keep.lua", flags: ENDS, shared: ENDING, body: include_str!("scripts/keep.lua") },
     Source { name: Name::Renew, file: "renew.lua", flags: ENDS, shared: ENDING, body: include_str!("scripts/renew.lua") },
     Source { name: Name::Sweep, file: "sweep.lua", flags: ENDS, shared: ENDING, body: include_str!("scripts/sweep.lua") },
-    Source { name: Name::Restore, file: "restore.lua", flags: ENDS, shared: ENDING, body: include_str!("scripts/restore.lua") },
+    Source { name: Name::Restore, file: "restore.lua", flags: ENDS, shared: SLICED, body: include_str!("scripts/restore.lua") },
     Source { name: Name::Adopt, file: "adopt.lua", flags: ENDS, shared: PLAIN, body: include_str!("scripts/adopt.lua") },
     Source { name: Name::Trim, file: "trim.lua", flags: ENDS, shared: PLAIN, body: include_str!("scripts/trim.lua") },
+    Source { name: Name::SliceTake, file: "slice_take.lua", flags: GROWS, shared: SLICING, body: include_str!("scripts/slice_take.lua") },
+    Source { name: Name::SliceBatch, file: "slice_batch.lua", flags: ENDS, shared: SLICED, body: include_str!("scripts/slice_batch.lua") },
+    Source { name: Name::SliceRecall, file: "slice_recall.lua", flags: ENDS, shared: SLICED, body: include_str!("scripts/slice_recall.lua") },
 ];
 
 // === impl Scripts ===
@@ -171,7 +184,11 @@ impl Scripts {
             for (file, part) in source.shared.iter().chain([&(source.file, source.body)]) {
                 append(&mut text, file, part, change);
             }
-            let keyed = if source.name == Name::Account { Keyed::Accounts } else { Keyed::Account };
+            let keyed = match source.name {
+                Name::Account => Keyed::Accounts,
+                Name::SliceTake | Name::SliceBatch | Name::SliceRecall => Keyed::Sliced,
+                _ => Keyed::Account,
+            };
             let digest = hex(aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA1_FOR_LEGACY_USE_ONLY, text.as_bytes()).as_ref());
             Script {
                 name: source.file.trim_end_matches(".lua"),
@@ -217,6 +234,11 @@ impl Script {
         match self.keyed {
             Keyed::Accounts => vec![keys::ACCOUNTS.to_owned()],
             Keyed::Account => keys::of_account(account).into(),
+            Keyed::Sliced => {
+                let mut keys: Vec<String> = keys::of_account(account).into();
+                keys.push(keys::of_account_part(account, keys::SLICES));
+                keys
+            }
         }
     }
 
@@ -224,7 +246,7 @@ impl Script {
     pub(super) fn place<'a>(&self, account: &'a str) -> Place<'a> {
         match self.keyed {
             Keyed::Accounts => Place::Key(keys::ACCOUNTS),
-            Keyed::Account => Place::Account(account),
+            Keyed::Account | Keyed::Sliced => Place::Account(account),
         }
     }
 

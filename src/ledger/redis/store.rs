@@ -14,16 +14,17 @@ use super::deliver::{DeliverOptions, Deliverer};
 use super::endings::{Endings, restore};
 use super::memory::AdmittedHold;
 use super::operations::{Answer, Operations};
-use super::requests::{Way, admit};
+use super::requests::Way;
 use super::script::CallError;
+use super::slices::{self, Slices};
 use super::worker::Worker;
 use super::{failover, keys, upkeep};
 use crate::ledger::address::StoreAddress;
 use crate::ledger::handle::{Admission, EnsuredAccount};
-use crate::ledger::outbox::{Ending, MOST_ACCOUNT_BYTES, Outbox, OutboxOptions};
+use crate::ledger::outbox::{Ending, MOST_ACCOUNT_BYTES, Outbox, OutboxOptions, Record};
 use crate::ledger::report::{UsageFilter, UsageRow};
 use crate::ledger::settler::Settler;
-use crate::ledger::types::{AdmitRequest, Denied, LedgerError, TokenFacts};
+use crate::ledger::types::{AdmitRequest, Denied, LedgerError, SliceCounts, TokenFacts};
 use crate::money::Usd;
 use crate::tokens::{NewToken, Secret, SecretHash, TokenId, TokenPatch, TokenRuleError, TokenView};
 
@@ -33,6 +34,9 @@ pub(super) const START: Duration = Duration::from_secs(10);
 const AGAIN: Duration = Duration::from_millis(100);
 /// How long a closing ledger goes on trying to deliver what it was given.
 const LAST_TRIES: Duration = Duration::from_secs(8);
+
+/// How long it goes on trying to give slices back.
+const LAST_SLICES: Duration = Duration::from_secs(1);
 
 /// How the shared ledger is run.
 pub(crate) struct Settings {
@@ -50,6 +54,8 @@ pub(crate) struct Settings {
     pub(crate) timeout: Duration,
     /// Replicas that must have a change before it counts.
     pub(crate) replicas: u32,
+    /// Whether requests are admitted from slices of budgets.
+    pub(crate) slices: bool,
 }
 
 /// The shared ledger.
@@ -95,7 +101,9 @@ impl Store {
         }
         let (core, worker) = (Arc::clone(&self.core), Arc::clone(&self.worker));
         self.worker.spawn(async move {
+            core.slices.stop();
             core.deliverer.close(LAST_TRIES).await;
+            core.slices.stopped(LAST_SLICES).await;
             for account in core.accounts() {
                 leave(&core, &account).await;
             }
@@ -150,8 +158,14 @@ impl Store {
         let Some(facts) = self.token_facts(&request.secret).await?.filter(|facts| facts.id == request.token) else {
             return Ok(Admission::Denied(Denied::Unknown));
         };
+        if self.closed.load(Ordering::SeqCst) {
+            return Err(closed());
+        }
+        if let Some(admission) = self.core.slices.admit(&self.core, &self.settler, &facts, &request)? {
+            return Ok(admission);
+        }
         let settler = Arc::clone(&self.settler);
-        self.on_worker(move |core| admit(core, settler, facts, request)).await
+        self.on_worker(move |core| slices::admit(core, settler, facts, request)).await
     }
 
     pub(crate) async fn ensure_account(&self, name: &str, main_key: Option<SecretHash>) -> Result<EnsuredAccount, LedgerError> {
@@ -182,11 +196,14 @@ impl Store {
     pub(crate) async fn set_credits(&self, account: &str, balance: Option<Usd>) -> Result<bool, LedgerError> {
         let account = account.to_owned();
         self.on_worker(move |core| async move {
+            core.slices.recall_before(&core, &account, None).await?;
             let answer = core.operations.set_credits(&account, &identity(&core, &account)?, balance).await;
             if matches!(answer, Ok((Answer::NoAccount, _))) {
                 return Ok(false);
             }
-            core.answered(answer).map(|()| true)
+            core.answered(answer)?;
+            core.slices.recall_surely(&core, &account, None).await?;
+            Ok(true)
         })
         .await
     }
@@ -223,9 +240,18 @@ impl Store {
         dry_run: bool,
     ) -> Result<Option<Result<TokenView, Vec<TokenRuleError>>>, LedgerError> {
         let (account, name) = (account.to_owned(), name.to_owned());
-        self.on_worker(
-            move |core| async move { core.answered(core.operations.update_token(&account, &identity(&core, &account)?, &name, &patch, dry_run).await) },
-        )
+        self.on_worker(move |core| async move {
+            if core.slices.on && !dry_run {
+                let token = core.answered(core.operations.view_named(&account, &name).await)?.map(|view| view.id);
+                let Some(token) = token else { return Ok(None) };
+                core.slices.recall_before(&core, &account, Some(token)).await?;
+            }
+            let changed = core.answered(core.operations.update_token(&account, &identity(&core, &account)?, &name, &patch, dry_run).await)?;
+            if let Some(Ok(view)) = changed.as_ref().filter(|_| !dry_run) {
+                core.slices.recall_surely(&core, &account, Some(view.id)).await?;
+            }
+            Ok(changed)
+        })
         .await
     }
 
@@ -239,6 +265,7 @@ impl Store {
                 return Ok(None);
             };
             forget(&core, &rotated.dropped).await;
+            core.slices.recall_surely(&core, &account, Some(rotated.view.id)).await?;
             Ok(Some(rotated.view))
         })
         .await
@@ -247,9 +274,11 @@ impl Store {
     pub(crate) async fn delete_token(&self, account: &str, name: &str) -> Result<bool, LedgerError> {
         let (account, name) = (account.to_owned(), name.to_owned());
         self.on_worker(move |core| async move {
+            let Some(token) = core.answered(core.operations.view_named(&account, &name).await)?.map(|view| view.id) else { return Ok(false) };
             let answer = core.operations.delete_token(&account, &identity(&core, &account)?, &name).await;
             let Some(dropped) = core.answered(answer)? else { return Ok(false) };
             forget(&core, &dropped).await;
+            core.slices.recall_surely(&core, &account, Some(token)).await?;
             Ok(true)
         })
         .await
@@ -284,6 +313,11 @@ impl Store {
         self.core.outbox.len()
     }
 
+    /// What happened with slices; none where there are none.
+    pub(crate) fn slices(&self) -> Option<SliceCounts> {
+        self.core.slices.on.then(|| self.core.slices.counts())
+    }
+
     async fn on_worker<T, F>(&self, work: impl FnOnce(Arc<Core>) -> F) -> Result<T, LedgerError>
     where
         T: Send + 'static,
@@ -310,7 +344,9 @@ async fn start(address: RedisAddress, settings: Settings) -> Result<(RedisAddres
     if !recovered.is_empty() {
         tracing::info!(count = recovered.len(), "requests ended before this start that the ledger's server does not know of yet");
     }
-    for record in recovered.iter().map(|one| &one.record).filter(|record| !matches!(record.ending, Ending::Void(..))) {
+    // One that was admitted from a slice may be unknown yet: it comes out of the slice, even if only to be given back.
+    let had_hold = |record: &&Record| record.facts.slice.is_some() || !matches!(record.ending, Ending::Void(..));
+    for record in recovered.iter().map(|one| &one.record).filter(had_hold) {
         // A failover may have lost the hold, and an ending without its hold does nothing.
         if jiff::Timestamp::now().duration_since(record.written_at) < failover::RESTORABLE {
             restore(&operations, &AdmittedHold::of(record)).await.map_err(|error| unavailable(&error))?;
@@ -318,8 +354,10 @@ async fn start(address: RedisAddress, settings: Settings) -> Result<(RedisAddres
     }
     let failover = Arc::new(Notify::new());
     let patience = DeliverOptions { attempt: settings.timeout * 2, ..DeliverOptions::default() };
-    let deliverer = Deliverer::start(Endings(Arc::clone(&operations)), outbox.clone(), recovered, patience);
-    Ok((address, Arc::new(Core::new(operations, outbox, deliverer, failover)), settings.journal_days))
+    let slices = Arc::new(Slices::new(Arc::clone(&operations), settings.slices));
+    let endings = Endings { operations: Arc::clone(&operations), slices: settings.slices.then(|| Arc::clone(&slices)) };
+    let deliverer = Deliverer::start(endings, outbox.clone(), recovered, patience);
+    Ok((address, Arc::new(Core::new(operations, outbox, deliverer, slices, failover)), settings.journal_days))
 }
 
 async fn ensure_account(core: &Arc<Core>, name: &str, main_key: Option<SecretHash>) -> Result<EnsuredAccount, LedgerError> {
@@ -335,6 +373,11 @@ async fn ensure_account(core: &Arc<Core>, name: &str, main_key: Option<SecretHas
     if ensured.id != id {
         core.answered(core.operations.allocate_account(name, Some(ensured.id)).await)?;
     }
+    // No key of an account is ever missing: a Cluster moves them one by one.
+    let key = keys::of_account_part(name, keys::SLICES);
+    let mut keep = redis::cmd("HSETNX");
+    keep.arg(&key).arg("").arg("");
+    core.connections().command(&key, keep).await.map_err(|error| unavailable(&error))?;
     if core.serves(name) {
         failover::vouch(core, name).await?;
     }

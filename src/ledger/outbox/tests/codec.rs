@@ -9,7 +9,7 @@ use super::record;
 use crate::ledger::outbox::codec::{MOST_ACCOUNT_BYTES, decode, encode};
 use crate::ledger::outbox::image::{self, ROOM, Read};
 use crate::ledger::outbox::{Ending, Record};
-use crate::ledger::{ChargeLabel, LedgerError};
+use crate::ledger::{ChargeLabel, HoldId, LedgerError};
 use crate::money::Usd;
 use crate::prices::{Unit, Usage};
 
@@ -21,6 +21,7 @@ fn largest(text: &str) -> Record {
     largest.facts.amount = Usd::MAX;
     largest.facts.lease = Duration::from_millis(u64::MAX);
     largest.facts.label = Arc::new(label());
+    largest.facts.slice = Some(HoldId::derived(&["slice"]));
     let Ending::Settle(settlement) = &mut largest.ending else { panic!("not a settlement") };
     settlement.cost = Usd::from_nanos(-Usd::MAX.nanos()).unwrap();
     settlement.usage = Unit::ALL.into_iter().fold(Usage::default(), |usage, unit| usage.with(unit, u64::MAX));
@@ -39,7 +40,7 @@ fn the_largest_record_fits_with_its_labels_shortened() {
         let (Ending::Settle(was), Ending::Settle(is)) = (&largest.ending, &read.ending) else { panic!("not a settlement") };
         assert_eq!((is.hold, is.cost, is.usage, is.certainty), (was.hold, was.cost, was.usage, was.certainty));
         assert_eq!((&read.account, read.token, read.written_at), (&largest.account, largest.token, largest.written_at));
-        assert_eq!((read.facts.amount, read.facts.lease), (largest.facts.amount, largest.facts.lease));
+        assert_eq!((read.facts.amount, read.facts.lease, read.facts.slice), (largest.facts.amount, largest.facts.lease, largest.facts.slice));
         for cut in [&is.label.provider, &is.label.model, &is.label.feature, &is.price_version, &read.facts.label.model] {
             assert!(text.starts_with(cut.strip_suffix('…').unwrap()), "{cut}");
         }

@@ -28,6 +28,8 @@ pub(crate) struct LostHold {
     pub(crate) lease: Duration,
     /// Under what it is booked, should it expire.
     pub(crate) label: ChargeLabel,
+    /// The slice that it was admitted from.
+    pub(crate) slice: Option<HoldId>,
 }
 
 /// What became of a lost hold.
@@ -73,7 +75,8 @@ impl<R: Run> Operations<R> {
             .flag(lost.on_token)
             .flag(lost.on_account)
             .duration(lost.lease)
-            .text(label_text(&lost.label));
+            .text(label_text(&lost.label))
+            .optional(lost.slice, Arguments::hold);
         self.dated(account, Name::Restore, "", arguments, |reply| match reply.outcome.as_str() {
             "restored" => Ok(if reply.flag()? { Restored::PutBack } else { Restored::NotLost }),
             "unknown" => Ok(Restored::NoToken),

@@ -10,6 +10,7 @@ use super::server::Server;
 use super::subject::{GATEWAY, IDENTITY, Shared, done, manual};
 use crate::ledger::redis::codec::{hold_text, usage};
 use crate::ledger::redis::operations::{Adoption, Answer, LostHold, Operations, Restored};
+use crate::ledger::redis::script::Scripts;
 use crate::ledger::rules::AdmitReply;
 use crate::ledger::rules::tests::script::{ACCOUNT, hold_id, label, usd};
 use crate::ledger::{AdmitRequest, Certainty, ChargeLabel, Denied, Renewal, Renewed, Settled, Settlement};
@@ -27,7 +28,7 @@ pub(super) struct Desk {
     pub(super) now: Timestamp,
 }
 
-fn secret() -> SecretHash {
+pub(super) fn secret() -> SecretHash {
     SecretHash::of("sg_live_x")
 }
 
@@ -48,8 +49,12 @@ pub(super) fn settlement(hold: usize, cost: i64) -> Settlement {
 
 impl Desk {
     pub(super) fn on(server: &Server, balance: Option<i64>) -> Self {
+        Self::with(server, manual(), balance)
+    }
+
+    pub(super) fn with(server: &Server, scripts: &'static Scripts, balance: Option<i64>) -> Self {
         let now: Timestamp = "2026-01-15T12:00:00Z".parse().unwrap();
-        let desk = Self { shared: Shared::on(server, now, manual(), Fault::None), now };
+        let desk = Self { shared: Shared::on(server, now, scripts, Fault::None), now };
         let new =
             NewToken { name: "a".into(), kind: TokenKind::Api, balance: balance.map(usd), active_balance: balance.is_some(), expire_time: None, reset: None };
         desk.run(async |operations| done(operations.create_token(ACCOUNT, IDENTITY, &new, &secret(), "sg_live_x...").await).unwrap());
@@ -100,8 +105,16 @@ impl Desk {
     }
 
     pub(super) fn restore(&self, hold: usize, amount: i64) -> Answer<Restored> {
-        let lost =
-            LostHold { hold: hold_id(hold), token: TOKEN, amount: usd(amount), on_token: true, on_account: false, lease: LEASE, label: label("admitted") };
+        let lost = LostHold {
+            hold: hold_id(hold),
+            token: TOKEN,
+            amount: usd(amount),
+            on_token: true,
+            on_account: false,
+            lease: LEASE,
+            label: label("admitted"),
+            slice: None,
+        };
         self.run(async |operations| operations.restore(ACCOUNT, &lost).await.unwrap().0)
     }
 
@@ -149,7 +162,7 @@ fn a_lost_hold_is_put_back_whatever_is_free_and_only_if_it_was_lost() {
     assert_eq!(desk.ask::<Vec<String>>("ZRANGE", "ended", &["0", "-1"]).len(), 4, "three and the one that keeps the key");
     let lost = LostHold {
         token: TokenId(9),
-        ..LostHold { hold: hold_id(9), token: TOKEN, amount: usd(1), on_token: true, on_account: true, lease: LEASE, label: label("x") }
+        ..LostHold { hold: hold_id(9), token: TOKEN, amount: usd(1), on_token: true, on_account: true, lease: LEASE, label: label("x"), slice: None }
     };
     assert_eq!(desk.run(async |operations| done(operations.restore(ACCOUNT, &lost).await)), Restored::NoToken);
     desk.end();
@@ -190,8 +203,16 @@ fn what_cannot_be_counted_is_refused_and_keeps_nobody_alive() {
     assert_eq!(desk.settle(3, most - 1), Answer::Done(Settled { charged: true, overrun: usd(most - 2), balance: Some(usd(0)) }));
     desk.end();
     let desk = Desk::new(None);
-    let lost =
-        |hold, amount| LostHold { hold: hold_id(hold), token: TOKEN, amount: usd(amount), on_token: true, on_account: false, lease: LEASE, label: label("x") };
+    let lost = |hold, amount| LostHold {
+        hold: hold_id(hold),
+        token: TOKEN,
+        amount: usd(amount),
+        on_token: true,
+        on_account: false,
+        lease: LEASE,
+        label: label("x"),
+        slice: None,
+    };
     desk.run(async |operations| {
         done(operations.restore(ACCOUNT, &lost(1, most - 1)).await);
         done(operations.restore(ACCOUNT, &lost(2, 1)).await);

@@ -10,7 +10,9 @@ use tokio::task::JoinSet;
 use super::runner::{Fault, Single};
 use super::server::Server;
 use super::subject::{GATEWAY, IDENTITY, done};
-use crate::ledger::redis::operations::Operations;
+use crate::ledger::outbox::{Ending, HoldFacts, Record};
+use crate::ledger::redis::memory::AdmittedHold;
+use crate::ledger::redis::operations::{Operations, Told, Wanted};
 use crate::ledger::rules::tests::script::{ACCOUNT, hold_id, label, usd};
 use crate::ledger::{AdmitRequest, Certainty, Renewal, Settlement};
 use crate::prices::{Unit, Usage};
@@ -44,6 +46,77 @@ async fn round<Work: Future<Output = ()> + Send + 'static>(runner: &Single, call
         ended.unwrap();
     }
     cost(runner).await
+}
+
+/// CPU time of the server so far, in microseconds.
+async fn cpu(runner: &Single) -> f64 {
+    let info: String = redis::cmd("INFO").arg("cpu").query_async(&mut runner.connection()).await.unwrap();
+    let seconds = |field: &str| info.lines().find_map(|line| line.strip_prefix(field)?.trim().parse::<f64>().ok()).unwrap();
+    (seconds("used_cpu_user:") + seconds("used_cpu_sys:")) * 1e6
+}
+
+/// What a request costs on the ordinary road, and what one costs that is admitted from a slice, told of with others, and ends in the next call.
+#[tokio::test]
+#[ignore = "only prints"]
+#[allow(clippy::cast_precision_loss)]
+async fn what_a_request_from_a_slice_costs() {
+    let server = Server::start("");
+    let operations = Arc::new(Operations::new(Single::new(server.connect().await, Fault::None), TimeZone::UTC));
+    done(operations.ensure_account(ACCOUNT, 0, None).await);
+    done(operations.adopt(ACCOUNT, IDENTITY, GATEWAY, LEASE).await);
+    done(operations.set_credits(ACCOUNT, IDENTITY, Some(usd(1 << 50))).await);
+    let secret = Secret::presented("sg_live_measure".into());
+    let new = NewToken { name: "measure".into(), kind: TokenKind::Api, balance: Some(usd(1 << 50)), active_balance: true, expire_time: None, reset: None };
+    let token = done(operations.create_token(ACCOUNT, IDENTITY, &new, &secret.hash(), "sg_live_...").await).unwrap().id;
+    let slice = hold_id(1_000_000);
+    let wanted = Wanted { slice, token, secret: secret.hash(), most: usd(1 << 45), least: usd(1) };
+    done(operations.take_slice(ACCOUNT, IDENTITY, &wanted, LEASE, GATEWAY).await).unwrap();
+    let settlement = |number: usize| Settlement {
+        hold: hold_id(number),
+        cost: usd(1_234),
+        certainty: Certainty::Exact,
+        usage: Usage::default().with(Unit::Input, 120).with(Unit::CacheRead, 12).with(Unit::Output, 345),
+        label: label("text__chat"),
+        price_version: "2026-01-01".into(),
+    };
+    let admitted = |number: usize| {
+        let label = Arc::new(label("text__chat"));
+        let facts = HoldFacts { amount: usd(1_000_000), on_token: true, on_account: true, lease: LEASE, label, slice: Some(slice) };
+        AdmittedHold { hold: hold_id(number), account: ACCOUNT.into(), token, facts }
+    };
+    let ended = |number: usize| {
+        let AdmittedHold { account, token, facts, .. } = admitted(number);
+        Arc::new(Record { ending: Ending::Settle(settlement(number)), account, token, facts, written_at: jiff::Timestamp::UNIX_EPOCH })
+    };
+    let runner = operations.runner();
+    let mut next = 0;
+    for at_once in [1, 4, 16, 64, 128] {
+        let before = cpu(runner).await;
+        for _ in 0..ROUND / at_once {
+            let mut running = JoinSet::new();
+            for number in next..next + at_once {
+                let (operations, secret, settlement) = (Arc::clone(&operations), secret.hash(), settlement(number));
+                let (hold, want, label) = (hold_id(number), usd(1_000_000), label("text__chat"));
+                running.spawn(async move {
+                    let request = AdmitRequest { hold, token, secret, want, least: want, lease: LEASE, label };
+                    done(operations.admit(ACCOUNT, IDENTITY, &request).await);
+                    done(operations.settle(ACCOUNT, &settlement).await);
+                });
+            }
+            running.join_all().await;
+            next += at_once;
+        }
+        let ordinary = (cpu(runner).await - before) / ROUND as f64;
+        let before = cpu(runner).await;
+        for call in 0..ROUND / at_once {
+            let last = if call == 0 { Vec::new() } else { (next - at_once..next).map(ended).collect() };
+            let told = Told { admitted: (next..next + at_once).map(admitted).collect(), ended: last, slices: Vec::new() };
+            done(operations.tell(ACCOUNT, IDENTITY, &told).await);
+            next += at_once;
+        }
+        let sliced = (cpu(runner).await - before) / ROUND as f64;
+        eprintln!("{at_once} requests at once: {ordinary:.1} us a request, {sliced:.1} us from a slice");
+    }
 }
 
 #[tokio::test]

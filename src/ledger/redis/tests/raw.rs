@@ -127,6 +127,8 @@ impl Raw {
             let (charged, corrected) = ends.entry(&entry.3).or_default();
             match entry.1.as_str() {
                 "charge" | "expire" => *charged += 1,
+                // A slice that expired gives way to its requests one by one.
+                "correct" if entry.10 == "slice" => {}
                 "correct" => *corrected += 1,
                 other => return Err(format!("an entry of a hold is a {other}")),
             }
@@ -168,5 +170,10 @@ pub(super) async fn check(runner: &Single, account: &str) -> Result<(), String> 
 
 /// Leaves nothing of an account.
 pub(super) async fn remove(runner: &Single, account: &str) {
-    redis::cmd("DEL").arg(&keys::of_account(&runner.account(account))).exec_async(&mut runner.connection()).await.unwrap();
+    redis::cmd("DEL")
+        .arg(&keys::of_account(&runner.account(account)))
+        .arg(runner.key(account, keys::SLICES))
+        .exec_async(&mut runner.connection())
+        .await
+        .unwrap();
 }

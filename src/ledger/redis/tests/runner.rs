@@ -29,6 +29,8 @@ pub(super) enum Fault {
     LeastIsWant,
     /// A change of a token that is only tried is made.
     NeverDry,
+    /// None, but requests are admitted from slices, and end in batches.
+    Sliced,
 }
 
 #[derive(Clone)]
@@ -42,6 +44,10 @@ impl Single {
     pub(super) fn new(connection: MultiplexedConnection, fault: Fault) -> Self {
         static LANES: AtomicU64 = AtomicU64::new(0);
         Self { connection, lane: LANES.fetch_add(1, Ordering::Relaxed), fault }
+    }
+
+    pub(super) fn fault(&self) -> Fault {
+        self.fault
     }
 
     /// The same lane over another connection.

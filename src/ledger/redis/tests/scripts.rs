@@ -56,3 +56,8 @@ fn the_scripts_agree_with_the_model() {
 fn whatever_is_repeated_happens_once() {
     play_many(4, Fault::Twice);
 }
+
+#[test]
+fn requests_that_are_admitted_from_slices_and_end_in_batches_make_no_difference() {
+    play_many(2, Fault::Sliced);
+}

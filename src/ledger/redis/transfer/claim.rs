@@ -115,7 +115,7 @@ async fn clear(connections: &Connections, account: &str) -> Result<(), TransferE
         ask::<i64>(connections, &way, delete).await?;
     }
     let mut delete = redis::cmd("UNLINK");
-    delete.arg(&keys::of_account(account));
+    delete.arg(&keys::of_account(account)).arg(keys::of_account_part(account, keys::SLICES));
     ask::<i64>(connections, &keys::of_account_part(account, "account"), delete).await?;
     let mut forget = redis::cmd("HDEL");
     forget.arg(keys::ACCOUNTS).arg(account);

@@ -118,6 +118,8 @@ impl Writer<'_> {
         if let Some(key) = main_key {
             self.ways.push((keys::main_key(&key), record.name.clone()));
         }
+        // No key of an account is ever missing.
+        self.set(record.id, keys::SLICES, "", "")?;
         self.commands += 1;
         if self.commands >= COMMANDS { self.send().await } else { Ok(()) }
     }

@@ -1,0 +1,190 @@
+//! Gateways that admit from slices of a budget: what one has set aside is had by another at once, and what is changed or revoked counts for all when it is told.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use serde_json::json;
+use tokio::task::JoinSet;
+
+use crate::support::asks::ocr;
+use crate::support::money::CENT;
+use crate::support::tokens::path;
+use crate::support::{Client, Connection, Fleet, Request, Setup, StandIn, Store, eventually};
+
+/// Requests that are under way at a gateway all the time.
+const AT_ONCE: usize = 8;
+
+fn setting(setup: Setup) -> Setup {
+    setup.env("SPENDGATE_LEDGER_TIMEOUT", "3s").env("SPENDGATE_LEASE", "20s").env("SPENDGATE_LOG", "warn").env("SPENDGATE_REDIS_LEASES", "on")
+}
+
+async fn fleet(provider: &StandIn, gateways: usize) -> Fleet {
+    provider.keep_no_bodies();
+    Fleet::start(Store::single().await, gateways, provider, setting).await
+}
+
+/// Requests, one after the other on some connections, until they are stopped or refused.
+struct Load {
+    stop: Arc<AtomicBool>,
+    /// Whoever begins from now on must be refused.
+    revoked: Arc<AtomicBool>,
+    served: Arc<AtomicUsize>,
+    tasks: JoinSet<()>,
+}
+
+impl Load {
+    fn on(client: Client, secret: &str) -> Self {
+        let (stop, revoked, served) = (Arc::<AtomicBool>::default(), Arc::<AtomicBool>::default(), Arc::<AtomicUsize>::default());
+        let mut tasks = JoinSet::new();
+        for _ in 0..AT_ONCE {
+            let (stop, revoked, served, request) = (Arc::clone(&stop), Arc::clone(&revoked), Arc::clone(&served), ocr(secret));
+            tasks.spawn(async move {
+                let mut connection = Connection::open(client.address).await.unwrap();
+                while !stop.load(Ordering::SeqCst) {
+                    let after = revoked.load(Ordering::SeqCst);
+                    let answer = connection.ask(client.address, request.clone()).await.unwrap();
+                    if answer.status == 200 {
+                        assert!(!after, "served after the change was told");
+                        served.fetch_add(1, Ordering::SeqCst);
+                    } else if after || answer.status == 401 || answer.status == 402 || answer.status == 403 {
+                        return;
+                    } else {
+                        panic!("{} {}", answer.status, answer.text());
+                    }
+                }
+            });
+        }
+        Self { stop, revoked, served, tasks }
+    }
+
+    async fn ended(mut self) -> usize {
+        while let Some(ended) = self.tasks.join_next().await {
+            ended.unwrap();
+        }
+        self.served.load(Ordering::SeqCst)
+    }
+
+    async fn stopped(self) -> usize {
+        self.stop.store(true, Ordering::SeqCst);
+        self.ended().await
+    }
+}
+
+/// Waits until a gateway admits from slices, of this load alone.
+async fn from_slices(fleet: &Fleet) {
+    let before = fleet.admitted_from_slices().await;
+    eventually("requests to be admitted from slices", async || (fleet.admitted_from_slices().await >= before + 20).then_some(())).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_gateway_has_set_aside_is_had_by_another_at_once() {
+    let provider = StandIn::start().await;
+    let fleet = fleet(&provider, 2).await;
+    let secret = fleet.tokens().with_budget("shared", "5.00").await;
+    let load = Load::on(fleet.gateways[0].client(), &secret);
+    from_slices(&fleet).await;
+    let served = load.stopped().await;
+    // It sits on a slice that nobody uses any more. Nobody is told that others hold the money: not one 429.
+    let client = fleet.gateways[1].client();
+    let mut others = 0;
+    loop {
+        let answer = client.ask(ocr(&secret)).await;
+        if answer.status != 200 {
+            answer.refused(402, "budget_exhausted");
+            break;
+        }
+        others += 1;
+    }
+    assert_eq!((served + others, provider.count()), (500, 500));
+    let money = fleet.gateways[0].tokens().settled("shared").await;
+    assert_eq!((money.balance, money.spent), (Some(0), 500 * CENT));
+    fleet.close().await;
+}
+
+/// Changes a token under load, through the gateway that has no load; from the moment that it is told, the other one serves nobody.
+async fn changed(change: Request, status: u16) {
+    let provider = StandIn::start().await;
+    let fleet = fleet(&provider, 2).await;
+    changed_on(fleet, &provider, change, status).await;
+}
+
+async fn changed_on(fleet: Fleet, provider: &StandIn, change: Request, status: u16) {
+    let secret = fleet.tokens().with_budget("changed", "1000").await;
+    let load = Load::on(fleet.gateways[0].client(), &secret);
+    from_slices(&fleet).await;
+    let other = fleet.gateways[1].client();
+    other.ask(change.bearer(crate::support::gateway::MAIN_KEY)).await.expect(status);
+    load.revoked.store(true, Ordering::SeqCst);
+    let served = load.ended().await;
+    assert_eq!(provider.count(), served);
+    fleet.quiet(Duration::from_secs(30)).await;
+    fleet.close().await;
+}
+
+fn patch(body: &serde_json::Value) -> Request {
+    Request::new(hyper::Method::PATCH, &path("changed")).header("content-type", "application/json").body(body.to_string())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_secret_that_was_replaced_opens_nothing_at_any_gateway() {
+    changed(Request::post(&format!("{}rotate/", path("changed")), &json!({"grace_seconds": 0})), 200).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_deleted_token_spends_nothing_at_any_gateway() {
+    changed(Request::new(hyper::Method::DELETE, &path("changed")), 204).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_balance_that_was_set_to_nothing_is_nothing_at_every_gateway() {
+    changed(patch(&json!({"balance": "0"})), 200).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_token_that_expired_is_refused_at_every_gateway() {
+    changed(patch(&json!({"expire_time": "2020-01-01T00:00:00Z"})), 200).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_gateway_that_dies_loses_no_more_than_its_slice() {
+    let provider = StandIn::start().await;
+    let mut fleet = fleet(&provider, 2).await;
+    let secret = fleet.tokens().with_budget("mourned", "80.00").await;
+    let client = fleet.gateways[0].client();
+    let request = ocr(&secret);
+    let stop = Arc::new(AtomicBool::new(false));
+    let mut tasks = JoinSet::new();
+    for _ in 0..AT_ONCE {
+        let (request, stop) = (request.clone(), Arc::clone(&stop));
+        tasks.spawn(async move { while !stop.load(Ordering::SeqCst) && client.try_ask(request.clone()).await.is_ok() {} });
+    }
+    from_slices(&fleet).await;
+    fleet.kill(0);
+    stop.store(true, Ordering::SeqCst);
+    while tasks.join_next().await.is_some() {}
+    // Whoever changes the token waits no longer than the slice lives.
+    let tokens = fleet.gateways[1].tokens();
+    tokens.patch("mourned", &json!({"active_balance": true})).await.expect(200);
+    fleet.revive(0).await;
+    fleet.quiet(Duration::from_secs(40)).await;
+    let money = tokens.money("mourned").await;
+    let served = CENT * i64::try_from(provider.count()).unwrap();
+    assert!((served..=served + 10 * 100 * CENT).contains(&money.spent), "spent {} of {served} that were served", money.spent);
+    assert_eq!(money.balance, Some(8_000 * CENT - money.spent));
+    fleet.gateways[1].client().ask(ocr(&secret)).await.expect(200);
+    fleet.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_gateway_without_slices_calls_back_those_of_others() {
+    let provider = StandIn::start().await;
+    provider.keep_no_bodies();
+    let number = AtomicUsize::new(0);
+    let one_of_two = |setup: Setup| match number.fetch_add(1, Ordering::SeqCst) {
+        0 => setting(setup),
+        _ => setting(setup).env("SPENDGATE_REDIS_LEASES", "off"),
+    };
+    let fleet = Fleet::start(Store::single().await, 2, &provider, one_of_two).await;
+    changed_on(fleet, &provider, Request::post(&format!("{}rotate/", path("changed")), &json!({"grace_seconds": 0})), 200).await;
+}
