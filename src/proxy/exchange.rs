@@ -4,6 +4,7 @@
 //! goes away the exchange moves into a task of its own and, by default, reads on until the usage is known. However it ends, the charge is
 //! made from here, and is durable before the client sees the last byte.
 
+mod gather;
 mod left;
 mod paid;
 mod silence;
@@ -90,6 +91,8 @@ struct Inner {
     timer: Pin<Box<Sleep>>,
     /// What the client is told while the provider is silent.
     keep_alive: Option<KeepAlive>,
+    /// More was waited for, for one turn of the runtime.
+    waited: bool,
 }
 
 #[allow(clippy::large_enum_variant, reason = "there is one an exchange, boxed with it")]
@@ -148,6 +151,7 @@ impl Exchange {
             last: now,
             timer: Box::pin(tokio::time::sleep_until(deadline)),
             keep_alive: None,
+            waited: false,
         }))))
     }
 
@@ -287,6 +291,9 @@ impl Inner {
 
     fn poll_pass(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Bytes, BodyError>>> {
         loop {
+            if self.poll_gather(context).is_pending() {
+                return Poll::Pending;
+            }
             if let Some(bytes) = self.next_passing() {
                 return Poll::Ready(Some(Ok(bytes)));
             }
