@@ -214,9 +214,12 @@ pub(super) struct Writer {
 impl Writer {
     /// For the task: as [`Self::batch`], where the file can be written at once. False where the jobs are left to the thread.
     pub(super) fn batch_at_once(&mut self) -> bool {
-        let begun = self.state.is_some()
-            && self.connection.busy_timeout(Duration::ZERO).and_then(|()| begin(&self.connection)).is_ok()
-            && self.connection.busy_timeout(self.settings.busy).is_ok();
+        if self.state.is_none() {
+            return false;
+        }
+        let begun = self.connection.busy_timeout(Duration::ZERO).and_then(|()| begin(&self.connection)).is_ok();
+        // Whatever came of it: the thread waits for the lock as long as it may.
+        let begun = self.connection.busy_timeout(self.settings.busy).is_ok() && begun;
         begun && self.batch(false)
     }
 

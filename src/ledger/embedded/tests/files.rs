@@ -9,7 +9,7 @@ use super::{admit, audited, figures, file, open, options, request, start, token}
 use crate::ledger::embedded::clock::Clock;
 use crate::ledger::handle::Tuning;
 use crate::ledger::rules::tests::script::{ACCOUNT, label, usd};
-use crate::ledger::{Certainty, Ledger, LedgerError, LedgerOptions, StoreAddress, UsageFilter, audit};
+use crate::ledger::{Admission, Certainty, Ledger, LedgerError, LedgerOptions, StoreAddress, UsageFilter, audit};
 use crate::prices::Usage;
 
 #[tokio::test]
@@ -175,4 +175,21 @@ fn many_tokens_open() {
     let ledger = open(options, &Arc::new(Clock::manual(start())));
     assert_eq!(runtime.block_on(ledger.tokens(ACCOUNT)).unwrap().len(), 100_000);
     runtime.block_on(ledger.close());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_lock_of_somebody_else_is_waited_for_and_refuses_nobody() {
+    let folder = tempfile::tempdir().unwrap();
+    let options = options(folder.path());
+    let tuning = Tuning { clock: Arc::new(Clock::manual(start())), tick: Duration::from_secs(3600), busy: Duration::from_secs(30) };
+    let ledger = Ledger::open_tuned(options.clone(), tuning).unwrap();
+    let (token, secret) = token(&ledger, "a", Some(100)).await;
+    let other = Connection::open(file(&options)).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let mut admission = Box::pin(ledger.admit(request(&token, &secret, 10, 10)));
+    // Whoever does not wait for the lock answers long before that.
+    assert!(tokio::time::timeout(Duration::from_millis(300), &mut admission).await.is_err(), "it waits for the lock");
+    other.execute_batch("ROLLBACK").unwrap();
+    assert!(matches!(admission.await.unwrap(), Admission::Granted(_)));
+    ledger.close().await;
 }
