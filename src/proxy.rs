@@ -26,6 +26,7 @@ mod rolling;
 mod route;
 mod screen;
 mod settle;
+mod turn;
 mod upstream;
 
 pub use accept::{Accept, Peer};

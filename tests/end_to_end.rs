@@ -9,6 +9,7 @@ mod support;
 mod anthropic;
 mod azure;
 mod bound;
+mod bursts;
 mod catalogue;
 mod check;
 mod clamp;

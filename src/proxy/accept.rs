@@ -21,6 +21,7 @@ use tokio_rustls::TlsAcceptor;
 use crate::tls::{ServerTls, TlsFiles};
 
 use super::framing::{MAX_HEAD, Screened, Verdict};
+use super::turn::taking_turns;
 
 /// From the connection (or the end of the request before) to the whole head.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(60);
@@ -110,7 +111,7 @@ impl Accept {
             let connection = Connection { service: service.clone(), address, draining: draining.clone() };
             let tls = self.tls.as_ref().map(|tls| TlsAcceptor::from(tls.current()));
             let alive = alive.subscribe();
-            tokio::spawn(async move {
+            tokio::spawn(taking_turns(async move {
                 match tls {
                     None => connection.serve(stream).await,
                     Some(acceptor) => {
@@ -120,7 +121,7 @@ impl Accept {
                     }
                 }
                 drop((alive, permit));
-            });
+            }));
         }
         drop(self.listener);
         alive.closed().await;

@@ -28,6 +28,7 @@ use crate::config::Route;
 use crate::ledger::{ChargeLabel, Grant, LedgerError, Settled};
 use crate::money::Usd;
 
+use self::gather::Gather;
 use self::silence::Silence;
 use super::charging::{Charging, Receipt};
 use super::head::{is_encoded, is_event_stream, reported_in_header};
@@ -91,8 +92,7 @@ struct Inner {
     timer: Pin<Box<Sleep>>,
     /// What the client is told while the provider is silent.
     keep_alive: Option<KeepAlive>,
-    /// More was waited for, for one turn of the runtime.
-    waited: bool,
+    gather: Gather,
 }
 
 #[allow(clippy::large_enum_variant, reason = "there is one an exchange, boxed with it")]
@@ -151,7 +151,7 @@ impl Exchange {
             last: now,
             timer: Box::pin(tokio::time::sleep_until(deadline)),
             keep_alive: None,
-            waited: false,
+            gather: Gather::default(),
         }))))
     }
 
@@ -344,6 +344,7 @@ impl Inner {
                     }
                 };
                 self.last = Instant::now();
+                self.gather.came(self.last);
                 self.take_frame(frame);
                 Poll::Ready(())
             }

@@ -24,6 +24,11 @@ impl Inner {
             let between_events = self.meter.as_ref().is_some_and(|meter| meter.between_events());
             let keep_alive = self.keep_alive.as_mut().filter(|_| between_events);
             let due = keep_alive.as_ref().map_or(too_long, |keep_alive| keep_alive.due().min(too_long));
+            // A timer that is too early is set anew when it rings, not at each chunk.
+            if self.timer.deadline() > due || self.timer.is_elapsed() {
+                self.timer.as_mut().reset(due);
+            }
+            ready!(self.timer.as_mut().poll(context));
             if due <= Instant::now() {
                 return Poll::Ready(match keep_alive {
                     Some(keep_alive) if due < too_long => {
@@ -33,10 +38,6 @@ impl Inner {
                     _ => Silence::TooLong,
                 });
             }
-            if self.timer.deadline() != due {
-                self.timer.as_mut().reset(due);
-            }
-            ready!(self.timer.as_mut().poll(context));
         }
     }
 }
