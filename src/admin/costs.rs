@@ -68,7 +68,7 @@ pub(super) async fn report(caller: Caller, State(state): State<AdminState>, mut 
     let (account, token, token_id) = match caller {
         Caller::Main(account) => (account.to_string(), asked, None),
         // By its id: another token may have had its name before.
-        Caller::Token(own) if asked.is_none_or(|asked| asked == own.name) => (own.account.clone(), None, Some(own.id)),
+        Caller::Token(own) if asked.is_none_or(|asked| *asked == *own.name) => (own.account.to_string(), None, Some(own.id)),
         Caller::Token(_) => return Err(Failure::Forbidden),
     };
     query.finish()?;

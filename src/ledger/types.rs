@@ -1,6 +1,7 @@
 //! What goes into the ledger and what comes out.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -20,9 +21,9 @@ pub struct TokenFacts {
     /// The token.
     pub id: TokenId,
     /// Its account.
-    pub account: String,
+    pub account: Arc<str>,
     /// Its name.
-    pub name: String,
+    pub name: Arc<str>,
     /// What it is for.
     pub kind: TokenKind,
     /// From when on it is refused.

@@ -3,6 +3,7 @@
 //! Admission looks again, atomically: this is only as fresh as the last batch.
 
 use std::collections::HashMap;
+use std::num::NonZero;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use jiff::Timestamp;
@@ -13,6 +14,8 @@ use crate::tokens::SecretHash;
 
 /// A power of two.
 const SHARDS: usize = 16;
+/// Tokens that are not worth another thread.
+const FEW: usize = 50_000;
 
 /// Secrets and what they open.
 #[derive(Default)]
@@ -49,9 +52,16 @@ impl Directory {
 
     /// Takes in everything.
     pub(super) fn fill(&self, state: &State) {
-        for token in state.tokens() {
-            self.insert(state, token);
+        for shard in &self.tokens {
+            shard.write().unwrap_or_else(PoisonError::into_inner).reserve(state.tokens().len() / SHARDS);
         }
+        let tokens: Vec<&Token> = state.tokens().collect();
+        let threads = std::thread::available_parallelism().map_or(1, NonZero::get);
+        std::thread::scope(|scope| {
+            for some in tokens.chunks(tokens.len().div_ceil(threads).max(FEW)) {
+                scope.spawn(|| some.iter().for_each(|token| self.insert(state, token)));
+            }
+        });
         self.fill_main_keys(state);
     }
 
@@ -71,8 +81,8 @@ impl Directory {
     fn insert(&self, state: &State, token: &Token) {
         let facts = Arc::new(TokenFacts {
             id: token.id,
-            account: state.account(token.account).map(|account| account.name.clone()).unwrap_or_default(),
-            name: token.name.clone(),
+            account: state.account(token.account).map(|account| Arc::clone(&account.name)).unwrap_or_default(),
+            name: Arc::clone(&token.name),
             kind: token.kind,
             expire_time: token.expire_time,
         });
@@ -83,7 +93,7 @@ impl Directory {
     }
 
     fn fill_main_keys(&self, state: &State) {
-        let keys = state.accounts().iter().filter_map(|account| Some((account.main_key?, Arc::from(account.name.as_str())))).collect();
+        let keys = state.accounts().iter().filter_map(|account| Some((account.main_key?, Arc::clone(&account.name)))).collect();
         *self.main_keys.write().unwrap_or_else(PoisonError::into_inner) = keys;
     }
 }

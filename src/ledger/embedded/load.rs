@@ -1,10 +1,11 @@
 //! From the file to the state in memory: at the start, and after a commit that failed.
 
-use std::collections::HashMap;
+use std::sync::mpsc::{SyncSender, sync_channel};
+use std::thread;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use rusqlite::{Connection, Row};
+use rusqlite::{Connection, Row, Rows};
 
 use super::codec::{label, optional, uncount, value};
 use super::schema::fault;
@@ -15,15 +16,22 @@ use crate::tokens::{BudgetReset, TokenId};
 /// Accounts, as [`account`] reads them.
 pub(super) const ACCOUNTS: &str =
     "SELECT account_id, name, main_key_sha256, balance_nanos, held_nanos, balance_sets, created_ms FROM accounts ORDER BY account_id";
-/// Tokens, as [`token`] reads them, deleted ones too.
+/// Tokens, as [`token`] reads them, deleted ones too. To be read in order of their ids.
 pub(super) const TOKENS: &str = "SELECT token_id, account_id, name, kind, balance_nanos, held_nanos, balance_sets, active_balance, spent_nanos, reset_period,
     reset_amount_nanos, resets_ms, expires_ms, created_ms, last_used_ms, deleted_ms FROM tokens";
+/// The secrets of tokens, as [`SecretRows`] reads them.
+pub(super) const SECRETS: &str = "SELECT token_id, secret_sha256, masked, ends_ms FROM secrets ORDER BY token_id, position";
 /// Live holds: the id, then what [`hold`] reads.
 pub(super) const HOLDS: &str = "SELECT hold_id, token_id, account_id, amount_nanos, on_token, on_account, lease_ends_ms, provider, model, feature FROM holds";
 /// Tombstones, as [`tombstone`] reads them.
 pub(super) const TOMBSTONES: &str =
     "SELECT hold_id, ends_ms, expired_ms, token_balance_sets, account_balance_sets, token_id, account_id, amount_nanos, on_token,
     on_account, lease_ends_ms, provider, model, feature FROM tombstones";
+
+/// Tokens that go from one thread to another at a time.
+const BATCH: usize = 512;
+/// Batches of tokens that wait at most.
+const BATCHES: usize = 8;
 
 /// What the file says.
 pub(super) struct Loaded {
@@ -36,7 +44,7 @@ pub(super) struct Loaded {
 }
 
 /// Reads the whole ledger.
-pub(super) fn load(connection: &Connection, zone: TimeZone) -> Result<Loaded, LedgerError> {
+pub(super) fn load(connection: &mut Connection, zone: TimeZone) -> Result<Loaded, LedgerError> {
     read(connection, zone).map_err(|error| fault(&error))?
 }
 
@@ -44,7 +52,7 @@ fn damaged(what: &str) -> LedgerError {
     LedgerError::Incompatible(format!("the ledger is damaged: {what}; restore it from a backup"))
 }
 
-fn read(connection: &Connection, zone: TimeZone) -> rusqlite::Result<Result<Loaded, LedgerError>> {
+fn read(connection: &mut Connection, zone: TimeZone) -> rusqlite::Result<Result<Loaded, LedgerError>> {
     let mut state = State::new(zone);
     let mut statement = connection.prepare(ACCOUNTS)?;
     for account in statement.query_map([], account)? {
@@ -52,16 +60,10 @@ fn read(connection: &Connection, zone: TimeZone) -> rusqlite::Result<Result<Load
             return Ok(Err(damaged("an account is missing")));
         }
     }
-    let mut secrets = secrets(connection)?;
-    let mut statement =
-        connection.prepare(&format!("{TOKENS} WHERE deleted_ms IS NULL OR token_id IN (SELECT token_id FROM holds UNION SELECT token_id FROM tombstones)"))?;
+    drop(statement);
     let mut newest: Option<Timestamp> = None;
-    for token in statement.query_map([], |row| token(row, &mut secrets))? {
-        let token = token?;
-        newest = newest.max(token.last_used_at).max(Some(token.created_at));
-        if !state.restore_token(token) {
-            return Ok(Err(damaged("a token has no account")));
-        }
+    if !restore_tokens(connection, &mut state, &mut newest)? {
+        return Ok(Err(damaged("a token has no account")));
     }
     let last_token: Option<i64> = connection.query_row("SELECT max(token_id) FROM tokens", [], |row| row.get(0))?;
     state.restore_last_token(last_token.map_or(0, uncount));
@@ -89,16 +91,38 @@ fn read(connection: &Connection, zone: TimeZone) -> rusqlite::Result<Result<Load
     Ok(Ok(Loaded { state, next_seq: last_seq.max(trimmed).unwrap_or(0) + 1, newest }))
 }
 
-/// The secrets of each token, the newest last.
-pub(super) fn secrets(connection: &Connection) -> rusqlite::Result<HashMap<i64, Vec<StoredSecret>>> {
-    let mut secrets: HashMap<i64, Vec<StoredSecret>> = HashMap::new();
-    let mut statement = connection.prepare("SELECT token_id, secret_sha256, masked, ends_ms FROM secrets ORDER BY token_id, position")?;
-    let mut rows = statement.query([])?;
-    while let Some(row) = rows.next()? {
-        let secret = StoredSecret { hash: value(row, 1)?, masked: row.get(2)?, ends_at: optional(row, 3)? };
-        secrets.entry(row.get(0)?).or_default().push(secret);
+/// Takes back every token that is not over: one thread reads the file, while this one fills the state. False where a token has no account.
+fn restore_tokens(connection: &mut Connection, state: &mut State, newest: &mut Option<Timestamp>) -> rusqlite::Result<bool> {
+    let (sender, receiver) = sync_channel(BATCHES);
+    thread::scope(|scope| {
+        let reading = scope.spawn(move || read_tokens(connection, &sender));
+        for token in receiver.into_iter().flatten() {
+            *newest = (*newest).max(token.last_used_at).max(Some(token.created_at));
+            // The receiver is gone then, and so the reader ends.
+            if !state.restore_token(token) {
+                return Ok(false);
+            }
+        }
+        reading.join().unwrap_or_else(|_| Err(rusqlite::Error::InvalidQuery)).map(|()| true)
+    })
+}
+
+/// Hands over tokens in batches, as long as somebody takes them.
+fn read_tokens(connection: &Connection, taker: &SyncSender<Vec<Token>>) -> rusqlite::Result<()> {
+    let mut statement = connection.prepare(SECRETS)?;
+    let mut secrets = SecretRows::begin(statement.query([])?)?;
+    let mut statement = connection.prepare(&format!(
+        "{TOKENS} WHERE deleted_ms IS NULL OR token_id IN (SELECT token_id FROM holds UNION SELECT token_id FROM tombstones) ORDER BY token_id"
+    ))?;
+    let mut batch = Vec::with_capacity(BATCH);
+    for token in statement.query_map([], |row| token(row, &mut secrets))? {
+        batch.push(token?);
+        if batch.len() == BATCH && taker.send(std::mem::replace(&mut batch, Vec::with_capacity(BATCH))).is_err() {
+            return Ok(());
+        }
     }
-    Ok(secrets)
+    let _ = taker.send(batch);
+    Ok(())
 }
 
 pub(super) fn account(row: &Row<'_>) -> rusqlite::Result<Account> {
@@ -113,7 +137,8 @@ fn budget(row: &Row<'_>, first: usize) -> rusqlite::Result<Budget> {
     Ok(Budget { balance: optional(row, first)?, held: value(row, first + 1)?, sets: uncount(row.get(first + 2)?) })
 }
 
-pub(super) fn token(row: &Row<'_>, secrets: &mut HashMap<i64, Vec<StoredSecret>>) -> rusqlite::Result<Token> {
+/// A token. To be called in order of the ids of tokens.
+pub(super) fn token(row: &Row<'_>, secrets: &mut SecretRows<'_>) -> rusqlite::Result<Token> {
     let id: i64 = row.get(0)?;
     let reset = optional(row, 9)?.zip(optional(row, 10)?).map(|(period, amount)| BudgetReset { period, amount });
     Ok(Token {
@@ -121,7 +146,7 @@ pub(super) fn token(row: &Row<'_>, secrets: &mut HashMap<i64, Vec<StoredSecret>>
         account: AccountId(row.get(1)?),
         name: row.get(2)?,
         kind: value(row, 3)?,
-        secrets: secrets.remove(&id).unwrap_or_default(),
+        secrets: secrets.of(id)?,
         budget: budget(row, 4)?,
         active_balance: row.get(7)?,
         reset,
@@ -154,4 +179,43 @@ pub(super) fn tombstone(row: &Row<'_>) -> rusqlite::Result<(HoldId, Tombstone)> 
         None => None,
     };
     Ok((value(row, 0)?, Tombstone { ends_at: value(row, 1)?, expired }))
+}
+
+/// Goes through the secrets of all tokens, in step with the tokens.
+pub(super) struct SecretRows<'statement> {
+    rows: Rows<'statement>,
+    next: Option<(i64, StoredSecret)>,
+}
+
+// === impl SecretRows ===
+
+impl<'statement> SecretRows<'statement> {
+    /// Of [`SECRETS`].
+    pub(super) fn begin(rows: Rows<'statement>) -> rusqlite::Result<Self> {
+        let mut secrets = Self { rows, next: None };
+        secrets.advance()?;
+        Ok(secrets)
+    }
+
+    /// The secrets of a token, the newest last. Those of tokens before it are gone.
+    fn of(&mut self, token: i64) -> rusqlite::Result<Vec<StoredSecret>> {
+        let mut secrets = Vec::new();
+        while let Some((id, secret)) = self.next.take_if(|(id, _)| *id <= token) {
+            if id == token {
+                // Hardly any token has more than one: room for four would be most of what a token takes.
+                secrets.reserve_exact(1);
+                secrets.push(secret);
+            }
+            self.advance()?;
+        }
+        Ok(secrets)
+    }
+
+    fn advance(&mut self) -> rusqlite::Result<()> {
+        self.next = match self.rows.next()? {
+            Some(row) => Some((row.get(0)?, StoredSecret { hash: value(row, 1)?, masked: row.get(2)?, ends_at: optional(row, 3)? })),
+            None => None,
+        };
+        Ok(())
+    }
 }

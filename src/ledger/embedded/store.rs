@@ -151,7 +151,7 @@ impl Store {
     }
 
     pub(crate) async fn accounts(&self) -> Result<Vec<String>, LedgerError> {
-        self.manage(|state, _, _| state.accounts().iter().map(|account| account.name.clone()).collect()).await
+        self.manage(|state, _, _| state.accounts().iter().map(|account| account.name.to_string()).collect()).await
     }
 
     pub(crate) async fn views_after(&self, account: &str, after: TokenId, most: usize) -> Result<Vec<TokenView>, LedgerError> {

@@ -8,7 +8,7 @@ use jiff::tz::TimeZone;
 use rusqlite::{Connection, OpenFlags, Row, Transaction, params};
 
 use super::codec::{Stored, count, optional, uncount, value};
-use super::load::{ACCOUNTS, HOLDS, TOKENS, TOMBSTONES, account, hold, secrets, token, tombstone};
+use super::load::{ACCOUNTS, HOLDS, SECRETS, SecretRows, TOKENS, TOMBSTONES, account, hold, token, tombstone};
 use super::save;
 use super::schema::{check_version, fault, prepare, unit_column};
 use crate::ledger::address::StoreAddress;
@@ -37,7 +37,8 @@ pub(crate) fn export(path: &Path, zone: &TimeZone, take: Take<'_>) -> Result<(),
     }
     let transaction = connection.transaction().map_err(failed)?;
     each(&transaction, ACCOUNTS, |row| Ok(Some(Record::Account(AccountRecord::from(&account(row)?)))), take)?;
-    let mut secrets = secrets(&transaction).map_err(failed)?;
+    let mut statement = transaction.prepare(SECRETS).map_err(failed)?;
+    let mut secrets = statement.query([]).and_then(SecretRows::begin).map_err(failed)?;
     let tokens = format!("{TOKENS} ORDER BY token_id");
     each(&transaction, &tokens, |row| Ok(Some(Record::Token(Box::new(TokenRecord::from(token(row, &mut secrets)?))))), take)?;
     each(&transaction, HOLDS, |row| Ok(Some(Record::Hold(HoldRecord::from((value(row, 0)?, &hold(row, 1)?))))), take)?;

@@ -73,7 +73,7 @@ pub(crate) fn start(settings: Settings, directory: Arc<Directory>, queue: Arc<Qu
     let mut connection = connect(&settings)?;
     prepare(&mut connection)?;
     let checkpointer = Checkpointer::start(&settings.path)?;
-    let Loaded { state, next_seq, newest } = load(&connection, settings.zone.clone())?;
+    let Loaded { state, next_seq, newest } = load(&mut connection, settings.zone.clone())?;
     if let Some(newest) = newest {
         settings.clock.not_before(newest);
     }
@@ -273,7 +273,7 @@ impl Writer {
     }
 
     fn reload(&mut self) -> Result<(), LedgerError> {
-        let loaded = load(&self.connection, self.settings.zone.clone())?;
+        let loaded = load(&mut self.connection, self.settings.zone.clone())?;
         self.state = Some(loaded.state);
         self.next_seq = loaded.next_seq;
         self.more_due = true;

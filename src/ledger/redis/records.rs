@@ -126,7 +126,7 @@ impl Identity {
 
     /// As the stages before admission need it.
     pub(crate) fn facts(self, account: &str, id: TokenId) -> Facts {
-        let token = TokenFacts { id, account: account.to_owned(), name: self.name, kind: self.kind, expire_time: self.expire_time };
+        let token = TokenFacts { id, account: account.into(), name: self.name.into(), kind: self.kind, expire_time: self.expire_time };
         Facts { token, secrets: self.secrets }
     }
 

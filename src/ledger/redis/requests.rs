@@ -29,7 +29,7 @@ pub(super) struct Way {
 
 /// Admits a request. However this ends, no hold is left that nobody knows of.
 pub(super) async fn admit(core: Arc<Core>, settler: Arc<Settler>, facts: Arc<TokenFacts>, request: AdmitRequest) -> Result<Admission, LedgerError> {
-    let account: Arc<str> = Arc::from(facts.account.as_str());
+    let account = Arc::clone(&facts.account);
     core.let_it_come(&account).await;
     // Room for its ending first: an ending must never fail for lack of it.
     let slot = core.outbox.reserve()?;

@@ -1,5 +1,6 @@
 //! Accounts and tokens: made, keyed, given money, rotated, deleted.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -17,8 +18,9 @@ impl State {
             Some(id) => (*id, false),
             None => {
                 let id = AccountId(u32::try_from(self.accounts.len()).unwrap_or(u32::MAX));
-                self.accounts.push(Account::new(id, name.to_owned(), whole_millis(now)));
-                self.account_ids.insert(name.to_owned(), id);
+                let name = Arc::<str>::from(name);
+                self.accounts.push(Account::new(id, Arc::clone(&name), whole_millis(now)));
+                self.account_ids.insert(name, id);
                 changes.accounts.insert(id);
                 (id, true)
             }
@@ -59,7 +61,7 @@ impl State {
     ) -> Option<Result<TokenView, Vec<TokenRuleError>>> {
         let account = self.account_named(account)?;
         let mut errors = Vec::new();
-        if account.names.contains_key(&new.name) {
+        if account.names.contains_key(new.name.as_str()) {
             errors.push(TokenRuleError::NameTaken);
         }
         // A period turns enforcement on, and gives the first balance where none is given.
@@ -74,7 +76,7 @@ impl State {
         let mut token = Token {
             id: TokenId(self.next_token),
             account: account.id,
-            name: new.name,
+            name: new.name.into(),
             kind: new.kind,
             secrets: vec![StoredSecret { hash: secret, masked, ends_at: None }],
             budget: Budget::default(),

@@ -33,7 +33,7 @@ pub struct Account {
     /// Its identity.
     pub id: AccountId,
     /// Its name, unique.
-    pub name: String,
+    pub name: Arc<str>,
     /// The hash of its main API key.
     pub main_key: Option<SecretHash>,
     /// The budget above all of its tokens: enforced whenever a balance is set.
@@ -43,7 +43,7 @@ pub struct Account {
     /// Its live tokens, in order of creation.
     pub(super) tokens: BTreeSet<TokenId>,
     /// Its live tokens by name.
-    pub(super) names: HashMap<String, TokenId>,
+    pub(super) names: HashMap<Arc<str>, TokenId>,
     /// Its live holds, the one that ends first in front.
     pub(super) leases: BTreeSet<(Timestamp, HoldId)>,
 }
@@ -67,7 +67,7 @@ pub struct Token {
     /// Whose it is.
     pub account: AccountId,
     /// Unique among the account's live tokens.
-    pub name: String,
+    pub name: Arc<str>,
     /// What it is for.
     pub kind: TokenKind,
     /// Its secrets, the newest last.
@@ -141,8 +141,9 @@ pub struct Expired {
 pub struct State {
     pub(super) zone: TimeZone,
     pub(super) accounts: Vec<Account>,
-    pub(super) account_ids: HashMap<String, AccountId>,
-    pub(super) tokens: HashMap<TokenId, Token>,
+    pub(super) account_ids: HashMap<Arc<str>, AccountId>,
+    /// In boxes: a table has up to twice the places that it needs.
+    pub(super) tokens: HashMap<TokenId, Box<Token>>,
     pub(super) holds: HashMap<HoldId, Hold>,
     pub(super) tombstones: HashMap<HoldId, Tombstone>,
     pub(super) tombstone_ends: BTreeSet<(Timestamp, HoldId)>,
@@ -195,7 +196,7 @@ impl Budget {
 impl Account {
     /// An account with no tokens yet.
     #[must_use]
-    pub fn new(id: AccountId, name: String, created_at: Timestamp) -> Self {
+    pub fn new(id: AccountId, name: Arc<str>, created_at: Timestamp) -> Self {
         Self { id, name, main_key: None, budget: Budget::default(), created_at, tokens: BTreeSet::new(), names: HashMap::new(), leases: BTreeSet::new() }
     }
 }
@@ -289,12 +290,12 @@ impl State {
     /// A token that is live, or deleted with requests still in flight.
     #[must_use]
     pub fn token(&self, id: TokenId) -> Option<&Token> {
-        self.tokens.get(&id)
+        self.tokens.get(&id).map(Box::as_ref)
     }
 
     /// Every token in memory, in no order.
-    pub fn tokens(&self) -> impl Iterator<Item = &Token> {
-        self.tokens.values()
+    pub fn tokens(&self) -> impl ExactSizeIterator<Item = &Token> {
+        self.tokens.values().map(Box::as_ref)
     }
 
     /// A live hold.
@@ -336,7 +337,7 @@ impl State {
             account.names.insert(token.name.clone(), token.id);
         }
         self.next_token = self.next_token.max(token.id.0.saturating_add(1));
-        self.tokens.insert(token.id, token);
+        self.tokens.insert(token.id, Box::new(token));
         true
     }
 

@@ -13,8 +13,8 @@ impl State {
         let due = token.reset.filter(|_| token.resets_at.is_some_and(|at| now >= at));
         TokenView {
             id: token.id,
-            account: self.account(token.account).map(|account| account.name.clone()).unwrap_or_default(),
-            name: token.name.clone(),
+            account: self.account(token.account).map(|account| account.name.to_string()).unwrap_or_default(),
+            name: token.name.to_string(),
             kind: token.kind,
             masked_secret: token.secrets.last().map(|secret| secret.masked.clone()).unwrap_or_default(),
             balance: due.map_or(token.budget.balance, |reset| Some(reset.amount)),

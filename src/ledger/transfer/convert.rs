@@ -28,7 +28,7 @@ impl From<&Account> for AccountRecord {
     fn from(account: &Account) -> Self {
         Self {
             id: account.id.0,
-            name: account.name.clone(),
+            name: account.name.to_string(),
             main_key: account.main_key.map(|key| Hex(key.0)),
             balance: account.budget.balance.map(Nanos),
             held: Nanos(account.budget.held),
@@ -40,7 +40,7 @@ impl From<&Account> for AccountRecord {
 
 /// The account of a record.
 pub(crate) fn account_of(record: AccountRecord) -> Account {
-    let mut account = Account::new(AccountId(record.id), record.name, record.created.0);
+    let mut account = Account::new(AccountId(record.id), record.name.into(), record.created.0);
     account.main_key = record.main_key.map(|key| SecretHash(key.0));
     account.budget = Budget { balance: record.balance.map(|balance| balance.0), held: record.held.0, sets: record.sets };
     account
@@ -54,7 +54,7 @@ impl From<Token> for TokenRecord {
         Self {
             id: token.id.0,
             account: token.account.0,
-            name: token.name,
+            name: token.name.to_string(),
             kind: Word(token.kind),
             secrets: token.secrets.into_iter().map(secret).collect(),
             balance: token.budget.balance.map(Nanos),
@@ -78,7 +78,7 @@ pub(crate) fn token_of(record: TokenRecord) -> Token {
     Token {
         id: TokenId(record.id),
         account: AccountId(record.account),
-        name: record.name,
+        name: record.name.into(),
         kind: record.kind.0,
         secrets: record.secrets.into_iter().map(secret).collect(),
         budget: Budget { balance: record.balance.map(|balance| balance.0), held: record.held.0, sets: record.sets },

@@ -140,7 +140,7 @@ async fn secrets_are_told_without_the_writer_and_revoked_at_once() {
 
     let (view, old) = token(&ledger, "a", None).await;
     let facts = async |secret: &Secret| ledger.token_facts(&secret.hash()).await.unwrap();
-    assert_eq!(facts(&old).await.unwrap().name, "a");
+    assert_eq!(facts(&old).await.unwrap().name.as_ref(), "a");
     let new = Secret::generate(SecretKind::Live).unwrap();
     ledger.rotate_token(ACCOUNT, "a", &new, Duration::from_secs(10)).await.unwrap().unwrap();
     assert!(facts(&old).await.is_some() && facts(&new).await.is_some());

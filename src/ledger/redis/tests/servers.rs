@@ -171,7 +171,7 @@ fn a_secret_leads_to_its_token_until_it_ends() {
     desk.wait(30);
     assert_eq!((facts(&desk, "sg_live_x"), facts(&desk, "sg_live_y"), facts(&desk, "sg_live_w")), (None, Some(TOKEN), Some(TOKEN)));
     let by_id = desk.run(async |operations| done(operations.facts_by_token(ACCOUNT, TOKEN).await)).unwrap();
-    assert_eq!((by_id.token.name.as_str(), by_id.secrets.len()), ("a", 3));
+    assert_eq!((by_id.token.name.as_ref(), by_id.secrets.len()), ("a", 3));
     desk.end();
 }
 

@@ -180,7 +180,7 @@ impl Subject for Shared {
                 let created = done(runtime.block_on(operations.create_token(ACCOUNT, IDENTITY, &new, &secret.hash(), &secret.masked())));
                 if let Ok(view) = &created {
                     let facts = done(runtime.block_on(operations.facts_by_secret(ACCOUNT, &secret.hash()))).unwrap();
-                    assert_eq!((facts.token.id, &facts.token.name, facts.token.kind), (view.id, &view.name, view.kind));
+                    assert_eq!((facts.token.id, &*facts.token.name, facts.token.kind), (view.id, view.name.as_str(), view.kind));
                 }
                 Reply::Token(Some(created))
             }

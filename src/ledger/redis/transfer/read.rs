@@ -137,7 +137,7 @@ fn token_of(account: u32, id: &str, identity: &str, figures: &str) -> Option<Tok
     Some(Token {
         id: TokenId(number(id)?),
         account: AccountId(account),
-        name: identity.name,
+        name: identity.name.into(),
         kind: identity.kind,
         secrets: identity.secrets,
         budget: Budget { balance: figures.balance, held: figures.held, sets: figures.sets },

@@ -152,7 +152,7 @@ impl Writer<'_> {
             last_used_at: token.last_used_at,
         };
         let identity = Identity {
-            name: token.name,
+            name: token.name.to_string(),
             kind: token.kind,
             secrets: token.secrets,
             active_balance: token.active_balance,
