@@ -58,7 +58,7 @@ impl CountCall {
     /// The same request with the least that a count could make of it: whoever cannot pay for that need not ask.
     #[must_use]
     pub fn ask_at_least(&self, ask: &Ask) -> Ask {
-        Ask { bound: ask.bound.counted(self.beside.saturating_add(self.text_bytes / LONGEST_TOKEN)), ..ask.clone() }
+        Ask { bound: ask.bound.counted(self.beside.saturating_add(self.text_bytes / LONGEST_TOKEN).saturating_add(LEAST_MARGIN)), ..ask.clone() }
     }
 }
 

@@ -72,9 +72,8 @@ async fn a_provider_that_bills_more_than_it_counted_is_paid_in_full() {
         let money = gateway.tokens().settled(name).await;
         assert_eq!((money.spent, money.balance), (billed, Some(balance - billed)), "{name}");
         let overrun = format!("spendgate_overrun_usd_total{{account=\"default\",token=\"{name}\"}} ");
-        let told = eventually("the overrun to be counted", async || {
-            gateway.metrics().await.lines().find_map(|line| line.strip_prefix(&overrun)?.parse::<f64>().ok())
-        });
+        let told =
+            eventually("the overrun to be counted", async || gateway.metrics().await.lines().find_map(|line| line.strip_prefix(&overrun)?.parse::<f64>().ok()));
         assert!((told.await * 1e9 - (billed - balance) as f64).abs() < 1.0, "{name}");
         // Nothing more is served, and nobody is asked.
         let before = provider.counts().len();

@@ -7,7 +7,7 @@ use crate::support::asks::{CHAT, limited};
 use crate::support::money::{dollars, nanos};
 use crate::support::promises::with;
 use crate::support::routes::{Routes, UPSTREAM_KEY};
-use crate::support::{Gateway, Request, Setup, StandIn, eventually, events};
+use crate::support::{Gateway, Request, Setup, StandIn, events, eventually};
 
 /// $1 a million input tokens, $1.25 and $2 written to the cache, $5 output.
 pub(super) const CLAUDE: &str = "claude-haiku-4-5";

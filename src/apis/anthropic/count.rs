@@ -38,3 +38,7 @@ pub(super) fn call(request: &RequestView<'_>) -> Option<CountCall> {
         text_bytes: scan.text_bytes.saturating_sub(no_text),
     })
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used)]
+mod tests;

@@ -1,8 +1,8 @@
 //! Has the provider count the input of a request: `models/{model}:countTokens`, which is free.
 //!
 //! Its guide "Token counting" (read in 2026) shows a count of 10 for a prompt that is then billed as 11. It takes the whole request (`generateContentRequest`),
-//! of which what the model reads goes there. A schema of the output, signatures of thoughts and the like, of which nothing says that they are counted,
-//! come on top with their bytes; images and sound are in the count, and keep their own bound all the same. What only the context window bounds is not
+//! of which what the model reads goes there. A schema of the output, signatures of thoughts, files of text and the like, of which nothing says that they are
+//! counted, come on top with their bytes; images and sound are in the count, and keep their own bound all the same. What only the context window bounds is not
 //! counted: PDFs of a million tokens were counted as 33,000 (google-gemini/api-examples#94), and tools at the provider bring what they bring.
 
 use super::ask::Found;
@@ -45,3 +45,7 @@ pub(super) fn call(request: &RequestView<'_>, model: &str) -> Option<CountCall> 
 fn becomes_input(name: &str) -> bool {
     matches!(name, "contents" | "systemInstruction" | "tools" | "toolConfig")
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used)]
+mod tests;

@@ -53,6 +53,7 @@ impl Scan {
     /// Adds media of `bytes` bytes in the body.
     pub(super) fn media(&mut self, media: Media, bytes: u64) {
         if media == Media::Text {
+            self.beside = self.beside.saturating_add(bytes);
             return;
         }
         self.media_bytes = self.media_bytes.saturating_add(bytes);

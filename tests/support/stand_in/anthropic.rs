@@ -27,8 +27,8 @@ pub(super) fn answer(path: &str, request: &Value, script: &Script, entry: &Entry
     let script = &if script.greedy { greedy(request, script) } else { script.clone() };
     let wish = Wish::read(request, script);
     if path.ends_with("/count_tokens") {
-        // Nothing is written to a cache, so all of it is input; and what is no input is not known.
-        let unknown = ["max_tokens", "stream", "temperature", "metadata"].iter().any(|member| !request[*member].is_null());
+        // Anthropic itself does not know what is no input.
+        let unknown = path.starts_with("/v1/") && ["max_tokens", "stream", "temperature", "metadata"].iter().any(|member| !request[*member].is_null());
         return if unknown { answers::error(400, request, script, entry) } else { counting::answer("input_tokens", wish.input(script), script, entry) };
     }
     if !wish.stream {
