@@ -53,7 +53,8 @@ impl Counting {
         match counter {
             Counter::Here => self.count_here(quoted).await,
             Counter::Provider => {
-                if let Some(ask) = self.provider.counted(quoted, left, upstreams, metrics).await {
+                // In a box: few requests come here, and all of them are as large as what waits here.
+                if let Some(ask) = Box::pin(self.provider.counted(quoted, left, upstreams, metrics)).await {
                     quoted.requoted(ask);
                 }
             }

@@ -57,6 +57,30 @@ async fn without_a_count_the_bytes_bound_the_request() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_crowd_does_not_burden_the_provider() {
+    const CROWD: usize = 100;
+    let provider = StandIn::start().await;
+    let gateway = gateway(&provider).await;
+    provider.behave("gate=count");
+    let secret = gateway.tokens().with_budget("crowd", "0.002").await;
+    let mut crowd = tokio::task::JoinSet::new();
+    for _ in 0..CROWD {
+        let (client, request) = (gateway.client(), send(&secret, "/v1/messages", &message(long("crowd"), 100)));
+        crowd.spawn(async move { client.ask(request).await.status.as_u16() });
+    }
+    // None is counted, and each of those that wait for their turn is refused in time.
+    let statuses = crowd.join_all().await;
+    assert!(statuses.iter().all(|status| *status == 402), "{statuses:?}");
+    assert_eq!(outcomes(&gateway, "timed_out").await, CROWD);
+    let asked = provider.counts().len();
+    // A turn is free again when the first give up, so that some of the others still have a moment.
+    assert!((16..CROWD).contains(&asked), "{asked} counts were asked for");
+    let money = gateway.tokens().money("crowd").await;
+    assert_eq!((money.held, money.spent, provider.count()), (0, 0, 0));
+    gateway.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_provider_that_bills_more_than_it_counted_is_paid_in_full() {
     let provider = StandIn::start().await;
     let gateway = gateway(&provider).await;
