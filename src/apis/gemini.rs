@@ -1,9 +1,9 @@
 //! Google's Gemini API: content, streamed or not, embeddings, the counting of tokens, and the list of models.
 //!
 //! One file a concern: `path` reads what the path says, `names` knows both spellings of a member, `ask`, `config`, `content`, `media`, `tools`,
-//! `schema`, `embed` and `searches` bound a request, `scan` sums it up and `count` has the provider count it; `meter` reads answers, `skim` and `answer` what stands in them, `usage`
-//! maps what they report; `simulate` makes answers up, `refuse` shapes errors, `headers` lists what passes. What bounds a request, and what is refused
-//! because nothing does, is told in docs/gemini.md.
+//! `schema`, `embed` and `searches` bound a request, `scan` sums it up and `count` has the provider count it; `meter` reads answers, `skim` and `answer`
+//! what stands in them, `usage` maps what they report; `simulate` makes answers up, `refuse` shapes errors, `headers` lists what passes. What bounds a
+//! request, and what is refused because nothing does, is told in docs/gemini.md.
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
