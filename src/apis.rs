@@ -14,6 +14,7 @@ use crate::sandbox::{Faults, Problem, Simulated};
 mod anthropic;
 mod ask;
 mod cohere;
+mod count;
 mod edenai;
 mod event_meter;
 mod gemini;
@@ -36,6 +37,7 @@ mod tokens;
 mod whole;
 
 pub use ask::{Ask, AskError, AskErrorKind, UnseenOutput};
+pub use count::CountCall;
 pub use models::ModelList;
 pub use refusal::{BudgetBody, Refusal, RefusalKind};
 pub use seal::{KeptId, Seal};
@@ -128,6 +130,16 @@ pub trait Operation: Send + Sync + 'static {
     /// As [`Operation::ask`].
     fn ask_counted(&self, _body: &Bytes, _model: &str) -> Result<Ask, AskError> {
         Err(AskError::unsupported("model", "the tokens of this model cannot be counted"))
+    }
+
+    /// Whether the provider counts the input of this operation's requests for nothing, where [`Operation::count_call`] has what to ask it.
+    fn counted_by_provider(&self) -> bool {
+        false
+    }
+
+    /// What the provider is asked to have the input of the request counted. None where it holds what no count can tell.
+    fn count_call(&self, _request: &RequestView<'_>) -> Option<CountCall> {
+        None
     }
 
     /// The ids of what is kept at the provider that the request names: see [`Seal`].

@@ -126,7 +126,7 @@ impl Proxy {
         record.identified(&identified);
         let quoted = quote::quote(identified, self.max_body).await?;
         record.quoted(&quoted);
-        let admitting = Admitting { ledger: &self.ledger, counting: &self.counting, metrics: &self.metrics, lease: self.lease };
+        let admitting = Admitting { ledger: &self.ledger, counting: &self.counting, upstreams: &self.upstreams, metrics: &self.metrics, lease: self.lease };
         admit::admit(quoted, record.id(), admitting).await
     }
 }

@@ -51,6 +51,7 @@ const TARGETS: &[&str] = &[
     "/v1/messages",
     "/v1/messages?beta=true",
     "/v1/messages/count_tokens",
+    "/v1/messages/count_tokens?beta=true",
     "/v1beta/models/gemini-2.5-flash:generateContent",
     "/v1beta/models/gemini-2.5-flash:streamGenerateContent",
     "/v1beta/models/gemini-2.5-flash:streamGenerateContent?alt=sse",

@@ -1,4 +1,8 @@
-//! A token near its end, and a request whose bytes would cost more than it has: what OpenAI's models read is counted before anything is refused.
+//! A token near its end, and a request whose bytes would cost more than it has: what OpenAI's models read is counted before anything is refused, and
+//! others' providers are asked to count.
+
+mod failing;
+mod provider;
 
 use serde_json::{Value, json};
 

@@ -1,7 +1,7 @@
 //! The Anthropic API: messages, the counting of their tokens, and the list of models.
 //!
-//! One file a concern: `fields` says which members of a request cost, `ask`, `content` and `tools` bound them, `meter_stream` and
-//! `meter_whole` read answers, `events` reads one event of a stream, `usage` maps what they report, `simulate` makes answers up,
+//! One file a concern: `fields` says which members of a request cost, `ask`, `content` and `tools` bound them, `count` has the provider count them,
+//! `meter_stream` and `meter_whole` read answers, `events` reads one event of a stream, `usage` maps what they report, `simulate` makes answers up,
 //! `refuse` shapes errors, `headers` lists what passes. What bounds a request, and what is refused because nothing does, is told in docs/anthropic.md.
 
 use bytes::Bytes;
@@ -12,11 +12,12 @@ use self::meter_whole::WholeMeter;
 use super::models::{ModelList, Models, model_in_path};
 use super::pass_meter::PassMeter;
 use super::read::put_key;
-use super::{Api, Ask, AskError, Billing, Meter, NoOperation, Operation, Refusal, RequestView};
+use super::{Api, Ask, AskError, Billing, CountCall, Meter, NoOperation, Operation, Refusal, RequestView};
 use crate::sandbox::{Faults, Problem, Simulated};
 
 mod ask;
 mod content;
+mod count;
 mod events;
 mod fields;
 mod headers;
@@ -145,6 +146,14 @@ impl Operation for Messages {
 
     fn ask(&self, request: &RequestView<'_>) -> Result<Ask, AskError> {
         ask::read(request.body, request.headers)
+    }
+
+    fn counted_by_provider(&self) -> bool {
+        true
+    }
+
+    fn count_call(&self, request: &RequestView<'_>) -> Option<CountCall> {
+        count::call(request)
     }
 
     fn meter(&self, ask: &Ask, streamed: bool) -> Box<dyn Meter> {

@@ -1,9 +1,9 @@
 //! Google's Gemini API: content, streamed or not, embeddings, the counting of tokens, and the list of models.
 //!
 //! One file a concern: `path` reads what the path says, `names` knows both spellings of a member, `ask`, `config`, `content`, `media`, `tools`,
-//! `schema`, `embed` and `searches` bound a request and `scan` sums it up; `meter` reads answers, `skim` and `answer` what stands in them, `usage`
-//! maps what they report; `simulate` makes answers up, `refuse` shapes errors, `headers` lists what passes. What bounds a request, and what is refused
-//! because nothing does, is told in docs/gemini.md.
+//! `schema`, `embed` and `searches` bound a request, `scan` sums it up and `count` has the provider count it; `meter` reads answers, `skim` and `answer`
+//! what stands in them, `usage` maps what they report; `simulate` makes answers up, `refuse` shapes errors, `headers` lists what passes. What bounds a
+//! request, and what is refused because nothing does, is told in docs/gemini.md.
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
@@ -13,13 +13,14 @@ use self::path::{Call, Target};
 use super::models::ModelList;
 use super::pass_meter::PassMeter;
 use super::read;
-use super::{Api, Ask, AskError, Billing, Meter, NoOperation, Operation, Refusal, RequestView, UnseenOutput};
+use super::{Api, Ask, AskError, Billing, CountCall, Meter, NoOperation, Operation, Refusal, RequestView, UnseenOutput};
 use crate::sandbox::{Faults, Problem, Simulated};
 
 mod answer;
 mod ask;
 mod config;
 mod content;
+mod count;
 mod embed;
 mod headers;
 mod media;
@@ -154,6 +155,14 @@ impl Operation for Generate {
         // A list cannot be ended between any two of its pieces: all that it may cost is held.
         let unseen = if self.stream && !wants_events(request) { UnseenOutput::Any } else { ask.unseen };
         Ok(Ask { unseen, ..ask })
+    }
+
+    fn counted_by_provider(&self) -> bool {
+        true
+    }
+
+    fn count_call(&self, request: &RequestView<'_>) -> Option<CountCall> {
+        count::call(request, target(request).model)
     }
 
     fn meter(&self, ask: &Ask, streamed: bool) -> Box<dyn Meter> {

@@ -60,6 +60,8 @@ pub struct Route {
     pub default_tier: Option<String>,
     /// How many searches of one request are held for, where neither the request nor the provider limits them.
     pub held_searches: Option<u64>,
+    /// What comes on top of a count of the provider's own, which is an estimate. None: the provider is not asked to count.
+    pub count_margin: Option<Margin>,
     /// Output tokens below which a request is not worth sending.
     pub min_output: u64,
     /// The output limit assumed where neither the client nor the price book names one.

@@ -24,6 +24,12 @@ impl Margin {
     /// The price book's own price.
     pub const NONE: Self = Self(ONE);
 
+    /// A number of tokens with the margin on it, rounded up.
+    #[must_use]
+    pub fn of_count(self, tokens: u64) -> u64 {
+        u64::try_from(self.widen(u128::from(tokens))).unwrap_or(u64::MAX)
+    }
+
     /// An amount of atoms with the margin on it, rounded up.
     pub(super) const fn widen(self, atoms: u128) -> u128 {
         if self.0 == ONE {

@@ -140,6 +140,16 @@ impl Bound {
         self.input.set(unit, self.input.get(unit).max(window.saturating_mul(self.windows)));
         Ok(self)
     }
+
+    /// The same bound where somebody has counted the text, and what the request does not show: so many tokens at most, in the class that they had.
+    #[must_use]
+    pub fn counted(mut self, tokens: u64) -> Self {
+        let unit = if self.input.get(Unit::CacheWrite1h) > 0 { Unit::CacheWrite1h } else { Unit::Input };
+        let most = if self.windows > 0 { u64::MAX } else { self.input.get(unit) };
+        self.input.set(unit, tokens.min(most));
+        self.windows = 0;
+        self
+    }
 }
 
 // === impl Quote ===

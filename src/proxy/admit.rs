@@ -1,19 +1,21 @@
 //! admit: the ledger says yes or no, in one step, on its own clock.
 //!
-//! Where the request's texts can be counted ([`recount`]), it is asked twice at the most: first for all that the request can cost by its bytes, or nothing;
+//! Where the request can be counted ([`super::recount`]), it is asked twice at the most: first for all that the request can cost by its bytes, or nothing;
 //! then, where that is not there, by what was counted, with the limit lowered where it must be. A no leaves nothing behind, so it is one hold, under
-//! one id.
+//! one id. Whoever counts does so between the two; or, for a stream whose first step was there, while that is held, as it will be until the stream ends.
 
 use std::time::{Duration, Instant};
 
 use crate::apis::{BudgetBody, Refusal};
 use crate::ledger::{Admission, AdmitRequest, BudgetScope, BudgetState, Denied, Grant, HoldId, Ledger};
+use crate::money::Usd;
 use crate::telemetry::{LedgerOp, Metrics};
 
 use super::Refused;
 use super::forward::output_limit;
 use super::quote::Quoted;
-use super::recount::{self, Counting};
+use super::recount::{Counter, Counting};
+use super::upstream::UpstreamClients;
 
 /// Before a request that only others stand in the way of asks again: doubled each time, up to the longest.
 const FIRST_PAUSE: Duration = Duration::from_millis(5);
@@ -29,13 +31,14 @@ pub(super) struct Granted {
 pub(super) struct Admitting<'a> {
     pub(super) ledger: &'a Ledger,
     pub(super) counting: &'a Counting,
+    pub(super) upstreams: &'a UpstreamClients,
     pub(super) metrics: &'a Metrics,
     pub(super) lease: Duration,
 }
 
 /// Asks the ledger.
 pub(super) async fn admit(mut quoted: Box<Quoted>, hold: HoldId, admitting: Admitting<'_>) -> Result<Granted, Box<Refused>> {
-    let Admitting { ledger, counting, metrics, lease } = admitting;
+    let Admitting { ledger, counting, upstreams, metrics, lease } = admitting;
     let api = quoted.api;
     let provider_is_off = matches!(quoted.kind, super::quote::Kind::Provider).then(|| quoted.route.upstream.off()).flatten();
     if let Some(variable) = provider_is_off {
@@ -43,24 +46,27 @@ pub(super) async fn admit(mut quoted: Box<Quoted>, hold: HoldId, admitting: Admi
         return Err(Refused::new(api, Refusal::upstream_unavailable(message)));
     }
     let (token, secret, label) = (quoted.facts.id, quoted.secret, quoted.label.clone());
-    let mut by_bytes = recount::counts(&quoted);
+    // Who is to count, as long as the bytes bound the request.
+    let mut counter = Counter::of(&quoted);
     let mut pause = FIRST_PAUSE;
-    let asked = Instant::now();
+    let mut asked = Instant::now();
     let admission = loop {
         let began = Instant::now();
-        let least = if by_bytes { quoted.want } else { quoted.least };
+        let least = if counter.is_some() { quoted.want } else { quoted.least };
         let request = AdmitRequest { hold, token, secret, want: quoted.want, least, lease, label: label.clone() };
         let admission = ledger.admit(request).await;
         metrics.ledger(LedgerOp::Admit, began.elapsed(), admission.is_err());
-        if let (true, Ok(Admission::Denied(Denied::Held(state) | Denied::Exhausted(state)))) = (by_bytes, &admission) {
-            by_bytes = false;
+        if let (Some(by), Ok(Admission::Denied(Denied::Held(state) | Denied::Exhausted(state)))) = (counter, &admission) {
+            counter = None;
             if state.balance.is_positive() {
-                counting.recount(&mut quoted).await;
+                counting.recount(by, &mut quoted, state.balance, upstreams, metrics).await;
             }
             // It is the lowest balance: where that does not reach, no other answer can come.
             if !state.balance.is_positive() || state.balance < quoted.least {
                 break Ok(Admission::Denied(Denied::Exhausted(BudgetState { asked: quoted.least, ..state.clone() })));
             }
+            // The wait for a count is none for others' money.
+            asked = Instant::now();
             continue;
         }
         let left = quoted.route.hold_wait.saturating_sub(asked.elapsed());
@@ -74,8 +80,8 @@ pub(super) async fn admit(mut quoted: Box<Quoted>, hold: HoldId, admitting: Admi
     match admission {
         Ok(Admission::Granted(grant)) => {
             // The first step of a stream was there, and what is left would end it soon.
-            if by_bytes && output_limit(&quoted, &grant).is_some_and(|limit| limit.clamped) {
-                counting.recount(&mut quoted).await;
+            if let Some(by) = counter.filter(|_| output_limit(&quoted, &grant).is_some_and(|limit| limit.clamped)) {
+                counting.recount(by, &mut quoted, Usd::MAX, upstreams, metrics).await;
             }
             Ok(Granted { quoted, grant })
         }

@@ -66,7 +66,7 @@ async fn to_provider(
     }
     let rolling = rolling(&quoted, &mut grant, limit, experience).await;
     let body = quoted.ask.upstream_body(&quoted.request.body, limit.map(|limit| limit.tokens));
-    let prepared = clients.of(&quoted.route.upstream).and_then(|client| upstream::request(&quoted, body).map(|request| (client, request)));
+    let prepared = clients.of(&quoted.route.upstream).and_then(|client| upstream::request(&quoted, &quoted.request, body).map(|request| (client, request)));
     let (client, request) = match prepared {
         Ok(prepared) => prepared,
         Err(error) => {

@@ -274,6 +274,12 @@ impl Amounts {
 // === impl Quoted ===
 
 impl Quoted {
+    /// The least that is worth sending, were the request asked in that way.
+    pub(super) fn least_of(&self, ask: &Ask) -> Option<Usd> {
+        let Price::Tokens(tokens) = &self.price else { return None };
+        quote_of(&tokens.source, tokens.at, ask, self.operation, &self.route).ok().map(|(quote, _)| quote.least)
+    }
+
     /// The same request, asked in another way that bounds it more tightly. Nothing changes where it does not.
     pub(super) fn requoted(&mut self, ask: Ask) {
         let Price::Tokens(tokens) = &mut self.price else { return };

@@ -60,11 +60,12 @@ fn client(connect_timeout: Duration, extra_roots: &[CertificateDer<'static>]) ->
         .build(connector))
 }
 
-/// The request as the provider gets it: the path from the route table, headers by the API's list, our key, the body as given.
-pub(super) fn request(quoted: &Quoted, body: Bytes) -> anyhow::Result<Request<Full<Bytes>>> {
+/// A request as the provider gets it: the path from the route table, headers by the API's list, our key, the body as given. It is the client's own, or
+/// one that is asked in its place.
+pub(super) fn request(quoted: &Quoted, request: &ClientRequest, body: Bytes) -> anyhow::Result<Request<Full<Bytes>>> {
     let upstream = &quoted.route.upstream;
-    let ClientRequest { method, headers, query, .. } = &quoted.request;
-    let mut target = quoted.api.upstream_path(&upstream.base_path, &quoted.request.view(), &quoted.request.path);
+    let ClientRequest { method, headers, query, .. } = request;
+    let mut target = quoted.api.upstream_path(&upstream.base_path, &request.view(), &request.path);
     if let Some(query) = query.as_deref().and_then(|query| passed_query(quoted, query)) {
         target.push('?');
         target.push_str(&query);

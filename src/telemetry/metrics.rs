@@ -26,6 +26,7 @@ pub struct Metrics {
     overrun: Family<2>,
     estimated: Family<2>,
     ledger_errors: Family<1>,
+    provider_counts: Family<2>,
     request_seconds: HistogramVec,
     upstream_head_seconds: HistogramVec,
     overhead_seconds: HistogramVec,
@@ -108,6 +109,12 @@ impl Metrics {
             overrun: Family::new("spendgate_overrun_usd_total", "US dollars charged beyond the hold.", ["account", "token"], 1e9),
             estimated: Family::new("spendgate_estimated_charges_total", "Charges that the provider did not report.", ["account", "token"], 1.0),
             ledger_errors: Family::new("spendgate_ledger_errors_total", "Operations that the ledger failed.", ["op"], 1.0),
+            provider_counts: Family::new(
+                "spendgate_provider_counts_total",
+                "Requests whose input the provider was asked to count, by how that ended.",
+                ["upstream", "outcome"],
+                1.0,
+            ),
             request_seconds: histogram("spendgate_request_seconds", "From the request's head to the response's last byte.", "route", &long)?,
             upstream_head_seconds: histogram(
                 "spendgate_upstream_head_seconds",
@@ -165,6 +172,11 @@ impl Metrics {
         }
     }
 
+    /// The provider was asked to count the input of a request.
+    pub fn provider_count(&self, upstream: &str, outcome: &str) {
+        self.provider_counts.add([upstream, outcome], 1);
+    }
+
     /// A request began.
     pub fn request_began(&self) {
         self.in_flight.fetch_add(1, Ordering::Relaxed);
@@ -214,6 +226,7 @@ impl Metrics {
             self.overrun.collect(),
             self.estimated.collect(),
             self.ledger_errors.collect(),
+            self.provider_counts.collect(),
         ];
         for histogram in [&self.request_seconds, &self.upstream_head_seconds, &self.overhead_seconds, &self.ledger_seconds] {
             families.extend(histogram.collect());

@@ -9,6 +9,7 @@ mod anthropic;
 mod body;
 mod cohere;
 mod compatible;
+mod counting;
 mod edenai;
 mod gemini;
 mod media;
@@ -146,6 +147,15 @@ impl Consumed {
     }
 }
 
+// === impl Row ===
+
+impl Row {
+    /// It only had its tokens counted.
+    fn is_count(&self) -> bool {
+        counting::is_call(self.target.split('?').next().unwrap_or_default())
+    }
+}
+
 // === impl StandIn ===
 
 impl StandIn {
@@ -189,19 +199,24 @@ impl StandIn {
         self.shared.rows.lock().unwrap().clone()
     }
 
-    /// The ledger by marker. Panics where a request reached it twice.
+    /// The ledger by marker, without what was only counted. Panics where a request reached it twice.
     pub(crate) fn by_marker(&self) -> HashMap<String, Row> {
         let mut rows = HashMap::new();
-        for row in self.shared.rows.lock().unwrap().iter().filter(|row| !row.marker.is_empty()) {
+        for row in self.shared.rows.lock().unwrap().iter().filter(|row| !row.marker.is_empty() && !row.is_count()) {
             let twice = rows.insert(row.marker.clone(), row.clone());
             assert!(twice.is_none(), "{} reached the provider twice", row.marker);
         }
         rows
     }
 
-    /// How many requests reached it.
+    /// How many requests reached it that were more than the counting of tokens.
     pub(crate) fn count(&self) -> usize {
-        self.shared.rows.lock().unwrap().len()
+        self.shared.rows.lock().unwrap().iter().filter(|row| !row.is_count()).count()
+    }
+
+    /// The requests that had their tokens counted, and nothing more.
+    pub(crate) fn counts(&self) -> Vec<Row> {
+        self.rows_that(Row::is_count)
     }
 
     /// What it bills for everything together, in nano-dollars.
@@ -222,9 +237,9 @@ impl StandIn {
         super::eventually(&format!("a request with {text:?}"), async || (!self.rows_with(text).is_empty()).then_some(())).await;
     }
 
-    /// All rows whose body contains a text.
+    /// All rows whose body contains a text, without what was only counted.
     pub(crate) fn rows_with(&self, text: &str) -> Vec<Row> {
-        self.rows_that(|row| row.body.windows(text.len()).any(|window| window == text.as_bytes()))
+        self.rows_that(|row| !row.is_count() && row.body.windows(text.len()).any(|window| window == text.as_bytes()))
     }
 
     /// All rows of this kind.
@@ -311,13 +326,14 @@ async fn answer(shared: Arc<Shared>, request: Request<Incoming>) -> Result<Respo
         rows.len() - 1
     };
     let entry = Entry { shared, index };
-    if script.hang {
+    let counts = counting::is_call(&path);
+    if script.hang || counts && script.count_hang {
         std::future::pending::<()>().await;
     }
     if script.reset {
         return Err(std::io::Error::other("reset before the head, as the script says"));
     }
-    if script.gate_head {
+    if if counts { script.gate_count } else { script.gate_head } {
         entry.gate().await;
     }
     if let Some(delay) = script.delay_head {

@@ -40,15 +40,20 @@ pub(super) struct Scan {
     has_messages: bool,
     /// Bytes of the body that can become input tokens, those of images included.
     pub(super) text_bytes: u64,
-    /// Those of images.
+    /// Those of images, and those of PDFs.
     pub(super) image_bytes: u64,
+    pub(super) pdf_bytes: u64,
     /// Tokens that stand for no byte of the body.
     pub(super) special_tokens: u64,
+    /// Those of the input that the provider's own count may leave out: see [`super::count`].
+    pub(super) beside: u64,
     pub(super) images: u64,
     /// Something is asked to stay in the cache for longer than five minutes.
     pub(super) hour_cache: bool,
     /// There is input that the body does not show.
     pub(super) unseen: bool,
+    /// Some of it is fetched by the provider, and may be something else each time.
+    pub(super) fetched: bool,
     /// Bytes of the tools' definitions, and how often blocks have them read again.
     pub(super) tool_bytes: u64,
     pub(super) tool_references: u64,
@@ -91,7 +96,7 @@ pub(super) fn read_model(body: &[u8]) -> Result<String, AskError> {
 }
 
 /// Walks the members of the body, each with the offset of its key. Answers where its first one stands.
-fn members<'a>(body: &'a [u8], mut each: impl FnMut(&mut Scanner<'a>, &str, usize) -> Result<(), AskError>) -> Result<usize, AskError> {
+pub(super) fn members<'a>(body: &'a [u8], mut each: impl FnMut(&mut Scanner<'a>, &str, usize) -> Result<(), AskError>) -> Result<usize, AskError> {
     if body.starts_with(b"\xef\xbb\xbf") {
         return Err(AskError::invalid(None, "the body begins with a byte-order mark; send plain UTF-8"));
     }
@@ -114,7 +119,7 @@ fn members<'a>(body: &'a [u8], mut each: impl FnMut(&mut Scanner<'a>, &str, usiz
 // === impl Scan ===
 
 impl Scan {
-    fn member(&mut self, scanner: &mut Scanner<'_>, key: &str, key_start: usize) -> Result<(), AskError> {
+    pub(super) fn member(&mut self, scanner: &mut Scanner<'_>, key: &str, key_start: usize) -> Result<(), AskError> {
         let kind = scanner.kind()?;
         match fields::field(key) {
             Field::Unknown if kind != Kind::Null || fields::case_variant(key).is_some() => return Err(unknown(key)),
@@ -145,7 +150,7 @@ impl Scan {
             }
             Field::Text => self.text(scanner, key_start)?,
             Field::Format => {
-                self.special_tokens = self.special_tokens.saturating_add(FORMAT_TOKENS);
+                self.adds(FORMAT_TOKENS);
                 self.text(scanner, key_start)?;
             }
             Field::Free => content::walk(scanner, self)?,
@@ -153,6 +158,12 @@ impl Scan {
             Field::Unknown => scanner.skip()?,
         }
         Ok(())
+    }
+
+    /// Counts what the provider adds of its own, and does not say that it counts.
+    pub(super) fn adds(&mut self, tokens: u64) {
+        self.special_tokens = self.special_tokens.saturating_add(tokens);
+        self.beside = self.beside.saturating_add(tokens);
     }
 
     /// A member that is text to the model, its name included.
@@ -167,7 +178,7 @@ impl Scan {
         if scanner.kind()? != Kind::Object {
             return Err(AskError::invalid("thinking", "'thinking' must be an object"));
         }
-        self.special_tokens = self.special_tokens.saturating_add(THINKING_TOKENS);
+        self.adds(THINKING_TOKENS);
         let mut disabled = false;
         scanner.object(|scanner, member| match (member.key.decode().as_deref(), scanner.kind()?) {
             (Some("budget_tokens"), kind) if kind != Kind::Null => {
@@ -193,12 +204,12 @@ impl Scan {
         if scanner.kind()? != Kind::Object {
             return Err(AskError::invalid("output_config", "'output_config' must be an object"));
         }
-        self.special_tokens = self.special_tokens.saturating_add(THINKING_TOKENS);
+        self.adds(THINKING_TOKENS);
         scanner.object(|scanner, member| {
             let null = scanner.kind()? == Kind::Null;
             match member.key.decode().as_deref().unwrap_or_default() {
                 "format" if !null => {
-                    self.special_tokens = self.special_tokens.saturating_add(FORMAT_TOKENS);
+                    self.adds(FORMAT_TOKENS);
                     self.text(scanner, member.start)
                 }
                 "effort" | "task_budget" | "format" => scanner.skip().map_err(AskError::from),

@@ -31,8 +31,8 @@ pub(super) fn most_image_tokens(model: &str) -> u64 {
 enum Source {
     /// An image in the body, of so many bytes.
     ImageData(u64),
-    /// A PDF in the body.
-    Pdf,
+    /// A PDF in the body, of so many bytes.
+    Pdf(u64),
     /// At an address.
     Url,
     /// Text or blocks in the body, counted where they stand.
@@ -140,7 +140,7 @@ fn source(scanner: &mut Scanner<'_>, scan: &mut Scan) -> Result<Source, AskError
     let media_type = media_type.as_deref().unwrap_or_default();
     match kind.as_deref() {
         Some("base64") if media_type.starts_with("image/") => Ok(Source::ImageData(data_bytes)),
-        Some("base64") if media_type == "application/pdf" => Ok(Source::Pdf),
+        Some("base64") if media_type == "application/pdf" => Ok(Source::Pdf(data_bytes)),
         Some("base64") => Err(AskError::unsupported("messages", format!("data of type '{}' cannot be priced by this gateway", short(media_type)))),
         Some("url") => Ok(Source::Url),
         Some("text" | "content") => Ok(Source::Inline),
@@ -199,10 +199,17 @@ impl Block {
                 scan.images = scan.images.saturating_add(1);
                 scan.image_bytes = scan.image_bytes.saturating_add(data);
             }
-            ("image", Some(Source::Url)) => scan.images = scan.images.saturating_add(1),
+            ("image", Some(Source::Url)) => {
+                scan.images = scan.images.saturating_add(1);
+                scan.fetched = true;
+            }
             ("image", _) => return Err(AskError::invalid("messages", "a block of type 'image' must have a 'source' with an image or its address")),
             // How many pages it has is seen by the provider alone.
-            ("document", Some(Source::Pdf | Source::Url)) => scan.unseen = true,
+            ("document", Some(Source::Pdf(data))) => {
+                scan.unseen = true;
+                scan.pdf_bytes = scan.pdf_bytes.saturating_add(data);
+            }
+            ("document", Some(Source::Url)) => (scan.unseen, scan.fetched) = (true, true),
             ("document", Some(Source::Inline)) => {}
             ("document", _) => return Err(AskError::invalid("messages", "a block of type 'document' must have a 'source' with a document")),
             (_, Some(_)) => return Err(AskError::invalid("messages", "only blocks of type 'image' and 'document' have a 'source'")),
@@ -219,6 +226,8 @@ impl Block {
         if self.citations {
             scan.special_tokens = scan.special_tokens.saturating_add(bytes.saturating_mul(CITATION_FACTOR - 1));
         }
+        let most = bytes.saturating_mul(if self.citations { CITATION_FACTOR } else { 1 });
+        scan.beside = scan.beside.saturating_add(if self.citations || !counted_block(&kind) { most } else { 0 });
         Ok(())
     }
 }
@@ -243,6 +252,12 @@ fn known_block(kind: &str) -> bool {
         || kind.ends_with("_tool_search_result")
         || kind.ends_with("code_execution_result")
         || kind.ends_with("code_execution_output")
+}
+
+/// Blocks that the provider is known to count as it bills them. Not the thinking of earlier turns, which its guide "Token counting" says that it ignores,
+/// nor what searches and other tools of its own brought (anthropics/anthropic-sdk-typescript#787).
+fn counted_block(kind: &str) -> bool {
+    matches!(kind, "text" | "image" | "document" | "tool_use" | "tool_result")
 }
 
 /// Members of the blocks that people write themselves.

@@ -57,6 +57,12 @@ pub(super) fn field(key: &str) -> Field {
     }
 }
 
+/// Members that become input, as far as the counting of tokens takes them. Not `context_management`: near the length from which something is
+/// cleared, a count could say that it is, and the bill that it was not.
+pub(super) fn becomes_input(key: &str) -> bool {
+    matches!(key, "model" | "messages" | "system" | "tools" | "tool_choice" | "thinking" | "output_config" | "output_format")
+}
+
 /// The member that `key` equals but for the case of its letters.
 pub(super) fn case_variant(key: &str) -> Option<String> {
     let lower = key.to_ascii_lowercase();

@@ -91,9 +91,9 @@ impl Tool {
         }
         let searches = defined(&["web_search"]);
         if defined(&["bash", "text_editor", "computer", "memory"]) {
-            scan.special_tokens = scan.special_tokens.saturating_add(DEFINED_TOKENS);
+            scan.adds(DEFINED_TOKENS);
         } else if defined(&["computer_toolset", "browser_toolset"]) {
-            scan.special_tokens = scan.special_tokens.saturating_add(TOOLSET_TOKENS);
+            scan.adds(TOOLSET_TOKENS);
         } else if searches || defined(&["web_fetch"]) {
             let uses = self.uses(inside, scan);
             // Later versions run code between their searches, which no `max_uses` counts.

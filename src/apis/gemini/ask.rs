@@ -18,8 +18,8 @@ const IMAGE_OUTPUT: u64 = 2_520;
 
 /// What is found in a body beside its text.
 #[derive(Debug, Default)]
-struct Found {
-    scan: Scan,
+pub(super) struct Found {
+    pub(super) scan: Scan,
     config: Option<Config>,
     tools: Tools,
     service_tier: Option<String>,
@@ -48,7 +48,7 @@ pub(super) fn same_model(scanner: &mut Scanner<'_>, model: &str) -> Result<(), A
 // === impl Found ===
 
 impl Found {
-    fn member(&mut self, scanner: &mut Scanner<'_>, body: &[u8], model: &str, name: &str, start: usize) -> Result<(), AskError> {
+    pub(super) fn member(&mut self, scanner: &mut Scanner<'_>, body: &[u8], model: &str, name: &str, start: usize) -> Result<(), AskError> {
         let kind = scanner.kind()?;
         match name {
             "model" => same_model(scanner, model)?,

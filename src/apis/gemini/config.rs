@@ -61,14 +61,14 @@ pub(super) fn read(scanner: &mut Scanner<'_>, body: &[u8], scan: &mut Scan) -> R
             "thinkingConfig" => config.thinking_budget = thinking(scanner)?,
             "responseModalities" => modalities(scanner, &mut config)?,
             "responseSchema" | "responseJsonSchema" | "responseFormat" => {
-                scan.special_tokens = scan.special_tokens.saturating_add(FORMAT_TOKENS);
+                scan.adds(FORMAT_TOKENS);
                 schema::count(scanner, body, scan)?;
-                scan.text_bytes = scan.text_bytes.saturating_add((scanner.position() - start) as u64);
+                scan.text_beside(scanner.position() - start);
             }
             // Voices and their names are read by the model.
             "speechConfig" => {
                 scanner.skip()?;
-                scan.text_bytes = scan.text_bytes.saturating_add((scanner.position() - start) as u64);
+                scan.text_beside(scanner.position() - start);
             }
             "routingConfig" | "modelSelectionConfig" => return Err(refused(name, "another model may answer, at another price")),
             "translationConfig" | "enableAffectiveDialog" => return Err(refused(name, "it belongs to the Live API, which is not metered")),

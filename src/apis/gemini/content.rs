@@ -16,6 +16,8 @@ const MOST_MEDIA_TOKENS: u64 = 1 << 32;
 #[derive(Default)]
 struct Part<'a> {
     blob: Option<Blob<'a>>,
+    /// The model thought it, in an earlier turn.
+    thought: bool,
     asked_tokens: u64,
 }
 
@@ -48,6 +50,7 @@ fn turn(scanner: &mut Scanner<'_>, scan: &mut Scan) -> Result<(), AskError> {
 /// One part. What its data is may stand behind the data, so all is read first.
 fn part<'a>(scanner: &mut Scanner<'a>, scan: &mut Scan) -> Result<(), AskError> {
     let mut found = Part::default();
+    let start = scanner.position();
     members(scanner, "parts", |scanner, name, _| {
         let kind = scanner.kind()?;
         match name {
@@ -58,8 +61,14 @@ fn part<'a>(scanner: &mut Scanner<'a>, scan: &mut Scan) -> Result<(), AskError> 
             "mediaResolution" => found.asked_tokens = resolution(scanner)?,
             "mediaProcessing" => processing(scanner)?,
             // Text to the model, whatever stands in it: what people say, what answers bring and agents send back, results.
-            "text" | "thought" | "thoughtSignature" | "functionCall" | "executableCode" | "codeExecutionResult" | "toolCall" | "toolResponse" => {
-                scanner.skip()?
+            "text" | "functionCall" => scanner.skip()?,
+            "thought" => {
+                found.thought = kind != Kind::False;
+                scanner.skip()?;
+            }
+            "thoughtSignature" | "executableCode" | "codeExecutionResult" | "toolCall" | "toolResponse" => {
+                let value = scanner.value()?;
+                scan.beside = scan.beside.saturating_add(value.len() as u64);
             }
             // How media are cut up, and notes of the client's own. What is cut up is bounded as a whole.
             "videoMetadata" | "partMetadata" | "speechMetadata" | "documentMetadata" | "spreadsheetMetadata" | "audioMetadata" | "audioTranscription" => {
@@ -69,6 +78,9 @@ fn part<'a>(scanner: &mut Scanner<'a>, scan: &mut Scan) -> Result<(), AskError> 
         }
         Ok(())
     })?;
+    if found.thought {
+        scan.beside = scan.beside.saturating_add((scanner.position() - start) as u64);
+    }
     found.count(scan);
     Ok(())
 }

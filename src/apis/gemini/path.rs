@@ -120,6 +120,12 @@ pub(super) fn upstream(base: &str, whole: &str, below: &str) -> String {
     if has_version { format!("{base}/{rest}") } else { format!("{base}/{version}/{rest}") }
 }
 
+/// The path that counts the tokens of what `below` asks of that model.
+pub(super) fn counting(below: &str, model: &str) -> String {
+    let version = version(below).0.map(|version| format!("{version}/")).unwrap_or_default();
+    format!("{version}models/{model}:{}", Call::CountTokens.verb())
+}
+
 /// The version at the front, and the rest.
 fn version(path: &str) -> (Option<&str>, &str) {
     match path.split_once('/') {

@@ -19,6 +19,8 @@ pub(super) struct Scan {
     pub(super) media_bytes: u64,
     /// Tokens that stand for no byte of the body.
     pub(super) special_tokens: u64,
+    /// Those of the input that the provider's own count may leave out: see [`super::count`].
+    pub(super) beside: u64,
     image_tokens: u64,
     audio_tokens: u64,
     /// There is input that the body does not show.
@@ -36,9 +38,22 @@ impl Scan {
         Self { special_tokens, ..Self::default() }
     }
 
+    /// Counts what the provider adds of its own, and does not say that it counts.
+    pub(super) fn adds(&mut self, tokens: u64) {
+        self.special_tokens = self.special_tokens.saturating_add(tokens);
+        self.beside = self.beside.saturating_add(tokens);
+    }
+
+    /// Counts a member whose text the provider does not say that it counts, whatever else is in it.
+    pub(super) fn text_beside(&mut self, bytes: usize) {
+        self.text_bytes = self.text_bytes.saturating_add(bytes as u64);
+        self.beside = self.beside.saturating_add(bytes as u64);
+    }
+
     /// Adds media of `bytes` bytes in the body.
     pub(super) fn media(&mut self, media: Media, bytes: u64) {
         if media == Media::Text {
+            self.beside = self.beside.saturating_add(bytes);
             return;
         }
         self.media_bytes = self.media_bytes.saturating_add(bytes);

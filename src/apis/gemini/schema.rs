@@ -23,7 +23,7 @@ pub(super) fn count(scanner: &mut Scanner<'_>, body: &[u8], scan: &mut Scan) -> 
     let text = body.get(start..scanner.position()).unwrap_or_default();
     let written_out = serde_json::from_slice(text).ok().and_then(|schema: Value| length(&schema, &schema, 0, &mut HashMap::new()));
     match written_out {
-        Some(length) => scan.special_tokens = scan.special_tokens.saturating_add(length),
+        Some(length) => scan.adds(length),
         None => scan.unseen = true,
     }
     Ok(())

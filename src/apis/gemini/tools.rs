@@ -45,7 +45,7 @@ fn tool(scanner: &mut Scanner<'_>, body: &[u8], scan: &mut Scan, tools: &mut Too
             "functionDeclarations" => return elements(scanner, |scanner| declaration(scanner, body, scan)),
             "googleSearch" | "googleSearchRetrieval" => (tools.search, tools.at_provider) = (true, true),
             "urlContext" => tools.at_provider = true,
-            "computerUse" => scan.special_tokens = scan.special_tokens.saturating_add(COMPUTER_TOKENS),
+            "computerUse" => scan.adds(COMPUTER_TOKENS),
             "codeExecution" => return Err(refused(name, "what the code prints is billed as output, and maxOutputTokens does not limit it")),
             "googleMaps" => return Err(refused(name, "prompts that are grounded so have a price of their own, which the price book does not know")),
             "fileSearch" => return Err(refused(name, "stores of files belong to the provider's account, which all tokens share")),

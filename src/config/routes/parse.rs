@@ -26,6 +26,9 @@ const MIN_OUTPUT: u64 = 16;
 const HOLD_WAIT: Duration = Duration::from_millis(250);
 const LONGEST_HOLD_WAIT: Duration = Duration::from_secs(30);
 
+/// What comes on top of a count of the provider's own, unless a route says otherwise.
+const COUNT_MARGIN: &str = "1.02";
+
 /// The most searches that a route may hold for.
 const MOST_SEARCHES: u64 = 1_000;
 
@@ -75,6 +78,7 @@ struct RawRoute {
     reports_cost: Option<Spanned<bool>>,
     default_tier: Option<Spanned<String>>,
     held_searches: Option<Spanned<u32>>,
+    count_margin: Option<Spanned<String>>,
     min_output: Option<u32>,
     default_max_output: Option<u32>,
     stream_cost_comment: Option<Spanned<bool>>,
@@ -240,6 +244,14 @@ impl Checker<'_> {
             let parsed = place.get_ref().parse().map_err(|error| format!("margin {error}"));
             self.take(place, parsed)
         });
+        let count_margin = match &raw.count_margin {
+            None => COUNT_MARGIN.parse().ok(),
+            Some(place) if place.get_ref() == "off" => None,
+            Some(place) => {
+                let parsed = place.get_ref().parse().map_err(|error| format!("count_margin {error}; or \"off\""));
+                self.take(place, parsed)
+            }
+        };
         let feature = raw.feature.as_ref().map_or_else(
             || "http__request".to_owned(),
             |place| {
@@ -319,6 +331,7 @@ impl Checker<'_> {
             reports_cost,
             default_tier,
             held_searches,
+            count_margin,
             min_output: raw.min_output.map_or(MIN_OUTPUT, u64::from),
             default_max_output: raw.default_max_output.map(u64::from),
             stream_cost_comment,

@@ -164,6 +164,15 @@ fn a_deployment_is_the_model_that_the_route_says() {
 }
 
 #[test]
+fn providers_are_asked_to_count_unless_a_route_says_no() {
+    let margin =
+        |setting: &str| parse(&GOOD.replace("price = {", &format!("{setting}\nprice = {{"))).unwrap().all()[1].count_margin.map(|margin| margin.to_string());
+    assert_eq!(margin("").as_deref(), Some("1.02"));
+    assert_eq!(margin("count_margin = \"1.5\"").as_deref(), Some("1.5"));
+    assert_eq!(margin("count_margin = \"off\""), None);
+}
+
+#[test]
 fn each_mistake_is_told_with_its_place() {
     for (from, to, said) in [
         ("path = \"/ocr\"", "path = \"ocr\"", "routes.toml:16:8: "),
@@ -186,6 +195,8 @@ fn each_mistake_is_told_with_its_place() {
         ("api = \"openai\"", "api = \"openai\"\ndefault_tier = \"Priority\"", "is not the name of a tier"),
         ("price = {", "default_tier = \"priority\"\nprice = {", "has no service tiers"),
         ("api = \"openai\"", "api = \"openai\"\nheld_searches = 0", "routes.toml:12:17: held_searches is a number from 1 to 1000"),
+        ("api = \"openai\"", "api = \"anthropic\"\ncount_margin = \"0.99\"", "routes.toml:12:16: count_margin must be a decimal factor"),
+        ("api = \"openai\"", "api = \"anthropic\"\ncount_margin = \"on\"", "for example \"1.1\"; or \"off\""),
     ] {
         let errors = parse(&GOOD.replace(from, to)).unwrap_err();
         assert!(errors.iter().any(|error| error.contains(said)), "{to}: {errors:?}");

@@ -13,7 +13,7 @@ use super::media;
 use super::responses;
 use super::script::{Script, UsageReport};
 use super::vocabulary::Vocabulary;
-use super::{Consumed, Entry, anthropic, cohere, edenai, mistral};
+use super::{Consumed, Entry, anthropic, cohere, counting, edenai, mistral};
 use crate::support::money::{CENT, nanos};
 
 /// Time enough for hyper to write out what it was given, before a connection is broken off.
@@ -59,7 +59,7 @@ pub(super) fn answer(path: &str, request: &Bytes, script: &Script, entry: &Entry
     if let Some(deployment) = deployment {
         json["model"] = json!(deployment);
     }
-    if let Some(status) = script.status {
+    if let Some(status) = script.count_status.filter(|_| counting::is_call(path)).or(script.status) {
         return error(status, &json, script, entry);
     }
     let (mut target, mut speaks_gemini) = (String::new(), false);
@@ -273,7 +273,7 @@ pub(super) fn whole_with(status: u16, answer: Value, consumed: Consumed, script:
     response.header("content-length", bytes.len()).body(body::whole(bytes)).unwrap()
 }
 
-fn error(status: u16, request: &Value, script: &Script, entry: &Entry) -> Response<ChannelBody> {
+pub(super) fn error(status: u16, request: &Value, script: &Script, entry: &Entry) -> Response<ChannelBody> {
     let mut answer = json!({"error": {"message": "the stand-in says no", "type": "scripted", "param": null, "code": "scripted_error"}});
     if script.error_usage {
         let consumed = Wish::chat(request, script).consumed(script);

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::answers::{self, Event};
 use super::body::{self, ChannelBody};
 use super::script::{Script, UsageReport};
-use super::{Consumed, Entry};
+use super::{Consumed, Entry, counting};
 
 /// Nano-dollars a token written to the cache, for five minutes and for an hour, and for a search, whatever the model: those of the tests' one.
 const WRITTEN: i64 = 1_250;
@@ -27,7 +27,9 @@ pub(super) fn answer(path: &str, request: &Value, script: &Script, entry: &Entry
     let script = &if script.greedy { greedy(request, script) } else { script.clone() };
     let wish = Wish::read(request, script);
     if path.ends_with("/count_tokens") {
-        return answers::whole(json!({"input_tokens": wish.prompt}), Consumed::default(), script, entry);
+        // Anthropic itself does not know what is no input.
+        let unknown = path.starts_with("/v1/") && ["max_tokens", "stream", "temperature", "metadata"].iter().any(|member| !request[*member].is_null());
+        return if unknown { answers::error(400, request, script, entry) } else { counting::answer("input_tokens", wish.input(script), script, entry) };
     }
     if !wish.stream {
         return answers::whole(wish.message(script), wish.consumed(wish.completion, script), script, entry);
@@ -75,6 +77,11 @@ impl Wish {
         let mut consumed = Consumed::tokens(&self.model, self.prompt, script.cached.min(self.prompt), completion);
         consumed.cost += script.written * WRITTEN + script.hour * HOUR + script.searches * SEARCH;
         consumed
+    }
+
+    /// All that is read, wherever it is billed.
+    fn input(&self, script: &Script) -> i64 {
+        self.prompt + script.written + script.hour
     }
 
     fn stop_reason(&self) -> &'static str {

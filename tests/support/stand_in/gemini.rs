@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::answers::{self, Event};
 use super::body::{self, ChannelBody};
 use super::script::{Script, UsageReport};
-use super::{Consumed, Entry};
+use super::{Consumed, Entry, counting};
 
 /// Nano-dollars for a token of sound instead of one of text, beyond that; for a grounded prompt, and for a query of later models.
 const AUDIO: i64 = 700;
@@ -35,9 +35,13 @@ pub(super) fn models() -> Value {
 pub(super) fn answer(target: &str, request: &Value, script: &Script, entry: &Entry) -> Response<ChannelBody> {
     let (path, query) = target.split_once('?').unwrap_or((target, ""));
     let (model, call) = path.rsplit('/').next().unwrap().split_once(':').unwrap_or_default();
-    let wish = Wish::read(model, request, script);
+    let whole = &request["generateContentRequest"];
+    if call == "countTokens" && !whole.is_null() && (whole["model"] != format!("models/{model}") || !request["contents"].is_null()) {
+        return answers::error(400, request, script, entry);
+    }
+    let wish = Wish::read(model, if whole.is_null() { request } else { whole }, script);
     match call {
-        "countTokens" => answers::whole(json!({"totalTokens": wish.prompt}), Consumed::default(), script, entry),
+        "countTokens" => counting::answer("totalTokens", wish.prompt, script, entry),
         "embedContent" | "batchEmbedContents" => answers::whole(wish.embeddings(call, script), Consumed::tokens(model, wish.prompt, 0, 0), script, entry),
         "generateContent" => answers::whole(wish.piece(&wish.words(), true, script), wish.consumed(wish.completion, script), script, entry),
         "streamGenerateContent" => {

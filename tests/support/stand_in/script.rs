@@ -46,7 +46,7 @@ pub(crate) struct Script {
     pub(crate) delay: Option<Duration>,
     /// `delay-head=N`: milliseconds before the head.
     pub(crate) delay_head: Option<Duration>,
-    /// `gate=head`: waits before the head until the gate opens.
+    /// `gate=head`: waits before the head until the gate opens. Not where tokens are only counted.
     pub(crate) gate_head: bool,
     /// `gate=first`: waits after the first event that carries text until the gate opens.
     pub(crate) gate_first: bool,
@@ -58,6 +58,12 @@ pub(crate) struct Script {
     pub(crate) reset: bool,
     /// `gzip`: the answer is compressed, though nobody asked.
     pub(crate) gzip: bool,
+    /// `count=N|negative|absurd|text`: what is told where tokens are only counted; what it bills for otherwise. `count-status=N`: an error instead;
+    /// `count-hang`: no answer; `gate=count`: waits until the gate opens.
+    pub(crate) count: Count,
+    pub(crate) count_status: Option<u16>,
+    pub(crate) count_hang: bool,
+    pub(crate) gate_count: bool,
     /// `redirect`: 307 to another place of its own.
     pub(crate) redirect: bool,
     /// `cost=0.0123`: what an API with prices of its own bills and reports, as `/cost` and as `x-cost`.
@@ -70,6 +76,14 @@ pub(crate) struct Script {
     pub(crate) pending: usize,
     /// `failed`: the answer says that the model's provider failed. Universal AI only.
     pub(crate) failed: bool,
+}
+
+/// What is said of the tokens of a request that is not served.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Count {
+    Honest,
+    Number(i64),
+    Text,
 }
 
 /// What is said of the usage.
@@ -112,6 +126,10 @@ impl Default for Script {
             hang: false,
             reset: false,
             gzip: false,
+            count: Count::Honest,
+            count_status: None,
+            count_hang: false,
+            gate_count: false,
             redirect: false,
             cost: None,
             no_cost: false,
@@ -185,6 +203,13 @@ impl Script {
                 "big" => self.big = true,
                 "failed" => self.failed = true,
                 "cost" => self.cost = Some(value.to_owned()),
+                "count" if value == "negative" => self.count = Count::Number(-5),
+                "count" if value == "absurd" => self.count = Count::Number(1 << 50),
+                "count" if value == "text" => self.count = Count::Text,
+                "count" => self.count = Count::Number(number().into()),
+                "count-status" => self.count_status = Some(u16::try_from(number()).unwrap()),
+                "count-hang" => self.count_hang = true,
+                "gate" if value == "count" => self.gate_count = true,
                 "gate" if value == "head" => self.gate_head = true,
                 "gate" if value == "first" => self.gate_first = true,
                 "usage" if value == "honest" => self.usage = UsageReport::Honest,
