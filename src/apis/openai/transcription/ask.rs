@@ -2,7 +2,8 @@
 
 use super::Kind;
 use crate::apis::multipart::{self, Part};
-use crate::apis::openai::given::{Given, unknown};
+use crate::apis::openai::fields::Added;
+use crate::apis::openai::given::{Given, is_added, unknown};
 use crate::apis::recording::{self, Container, SECOND, Unreadable};
 use crate::apis::splice::Edits;
 use crate::apis::{Ask, AskError, RequestView, UnseenOutput};
@@ -36,6 +37,7 @@ pub(super) struct Wish {
     chunked: bool,
     text_bytes: u64,
     samples: u64,
+    added: Option<Added>,
 }
 
 /// What a field means for the cost.
@@ -57,9 +59,9 @@ enum Field {
 }
 
 /// Reads the request. Where the model is `named` elsewhere, that is it, whatever the body says.
-pub(super) fn read(kind: Kind, request: &RequestView<'_>, named: Option<&str>) -> Result<Wish, AskError> {
+pub(super) fn read(kind: Kind, added: Option<Added>, request: &RequestView<'_>, named: Option<&str>) -> Result<Wish, AskError> {
     let form = multipart::read(request.headers, request.body)?;
-    let mut wish = Wish::default();
+    let mut wish = Wish { added, ..Wish::default() };
     for part in &form.parts {
         wish.take(kind, part)?;
     }
@@ -143,6 +145,7 @@ impl Wish {
             Field::Text => self.text_bytes = self.text_bytes.saturating_add(part.data.len() as u64).saturating_add(FORMAT_TOKENS),
             Field::Sample => self.samples += 1,
             Field::Free => {}
+            Field::Unknown if part.file.is_none() && is_added(self.added, key)? => {}
             Field::Unknown => return Err(unknown(key, |key| self::field(kind, key) != Field::Unknown)),
         }
         Ok(())
