@@ -169,9 +169,7 @@ async fn sandbox_tokens_are_answered_without_a_provider() {
     body["stream"] = json!(false);
     body["model"] = json!("prod-mini");
     let response = json!({"model": "prod-mini", "input": "x"});
-    for (path, body) in
-        [("/openai/v1/chat/completions", &body), ("/openai/v1/responses", &response), (&*format!("/openai/responses?{VERSION}"), &response)]
-    {
+    for (path, body) in [("/openai/v1/chat/completions", &body), ("/openai/v1/responses", &response), (&*format!("/openai/responses?{VERSION}"), &response)] {
         let answer = gateway.client().ask(Request::post(path, body).header("api-key", &secret)).await.expect(200);
         assert_eq!(answer.json()["model"], "gpt-4o-mini", "{path}");
     }

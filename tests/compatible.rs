@@ -97,7 +97,8 @@ async fn the_cost_that_openrouter_tells_wins_where_the_route_says_so() {
             let token = format!("{name}-{number}");
             let secret = gateway.tokens().with_budget(&token, "1.00").await;
             for (mount, spent) in [("told", spent), ("openrouter", spent + by_book)] {
-                let body = json!({"model": "gpt-4o-mini", "input": format!("{token} @{{{how} tokens=12 prompt=40}}"), "max_output_tokens": 50, "stream": stream});
+                let body =
+                    json!({"model": "gpt-4o-mini", "input": format!("{token} @{{{how} tokens=12 prompt=40}}"), "max_output_tokens": 50, "stream": stream});
                 gateway.client().ask(Request::post(&format!("/{mount}/v1/responses"), &body).bearer(&secret)).await.expect(200);
                 assert_eq!(gateway.tokens().settled(&token).await.spent, spent, "{token} {mount} {how}");
             }

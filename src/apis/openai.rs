@@ -40,8 +40,8 @@ pub(super) use images::most_tokens as most_image_tokens;
 pub(super) use meter_stream::{Reader, StreamMeter};
 pub(super) use meter_whole::WholeMeter;
 pub(super) use refuse::body as refusal_body;
-pub(super) use simulate::{named_event, problem_body};
 pub(super) use simulate::{chat as simulated_chat, embeddings as simulated_embeddings, moderations as simulated_moderations};
+pub(super) use simulate::{named_event, problem_body};
 pub(super) use speech::Speech;
 pub(super) use usage::read as read_usage;
 

@@ -436,7 +436,7 @@ pub(super) async fn send_framed(events: Vec<Event>, script: Script, entry: Entry
 }
 
 /// The connection breaks off.
-async fn cut_off(writer: &BodyWriter) {
+pub(super) async fn cut_off(writer: &BodyWriter) {
     // hyper drops what it has not flushed yet: what is in the ledger as sent should be on the wire.
     tokio::time::sleep(FLUSH).await;
     let _ = writer.send(Err(std::io::Error::other("cut, as the script says"))).await;

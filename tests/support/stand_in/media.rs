@@ -120,8 +120,7 @@ fn speech(wish: &Wish, script: &Script, entry: &Entry) -> Response<ChannelBody> 
     tokio::spawn(async move {
         for (index, piece) in audio.chunks(4_800).enumerate() {
             if script.cut == Some(index) {
-                let _ = writer.send(Err(std::io::Error::other("cut, as the script says"))).await;
-                return;
+                return answers::cut_off(&writer).await;
             }
             entry.sends(piece);
             if writer.send(Ok(Bytes::copy_from_slice(piece))).await.is_err() {

@@ -143,7 +143,9 @@ fn the_cost_that_an_answer_tells_is_read() {
     let ask = asked(RESPONSES, "responses", &response(json!({}))).unwrap();
     let usage = |more: &str| format!(r#""usage":{{"input_tokens":12,"output_tokens":2,"total_tokens":14{more}}}"#);
     let whole = |usage: &str, more: &str| {
-        format!(r#"{{"id":"resp_1","object":"response","status":"completed","model":"gpt-4o-mini","provider":"openai","output":[{{"cost":9}}],"metadata":{{"cost":"8"}},{usage}{more}}}"#)
+        format!(
+            r#"{{"id":"resp_1","object":"response","status":"completed","model":"gpt-4o-mini","provider":"openai","output":[{{"cost":9}}],"metadata":{{"cost":"8"}},{usage}{more}}}"#
+        )
     };
     for (body, cost) in [
         (whole(&usage(r#","cost":0.0042"#), r#","cost":0.0042"#), Some(4_200_000)),

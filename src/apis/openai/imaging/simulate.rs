@@ -26,7 +26,8 @@ const MAX_COUNT: u64 = 10;
 
 /// Answers `POST images/generations`, `images/edits` and `images/variations`.
 pub(super) fn answer(kind: Kind, added: Option<Added>, request: &RequestView<'_>, faults: &Faults) -> Result<Simulated, Problem> {
-    let wish = ask::read(kind, added, request, azure::model_of(request, faults)).map_err(|error| Problem::invalid(error.message, error.param.as_deref(), None))?;
+    let wish =
+        ask::read(kind, added, request, azure::model_of(request, faults)).map_err(|error| Problem::invalid(error.message, error.param.as_deref(), None))?;
     let wants = Wants::of(&wish)?;
     let seed = Seed::of_bytes("images", seed_text(&wish).as_bytes());
     let usage = wants.tokens.then(|| usage(&wish)).filter(|_| !faults.no_usage);

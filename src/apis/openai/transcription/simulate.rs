@@ -14,7 +14,8 @@ use crate::sandbox::{Faults, Simulated, text};
 
 /// Answers `POST audio/transcriptions` and `audio/translations`.
 pub(super) fn answer(kind: Kind, added: Option<Added>, request: &RequestView<'_>, faults: &Faults) -> Result<Simulated, Problem> {
-    let wish = ask::read(kind, added, request, azure::model_of(request, faults)).map_err(|error| Problem::invalid(error.message, error.param.as_deref(), None))?;
+    let wish =
+        ask::read(kind, added, request, azure::model_of(request, faults)).map_err(|error| Problem::invalid(error.message, error.param.as_deref(), None))?;
     let tokens = bills_tokens(wish.model());
     check(&wish, tokens)?;
     let seed = seed(request);
