@@ -11,6 +11,7 @@
 //! - For later models, which know the qualities `xhigh` and `max`, OpenAI gives no figures. What was seen of their lower qualities is not
 //!   above `gpt-image-2`; `xhigh` and `max`, and `auto`, which may choose them, are held at twice its axis.
 
+use crate::apis::sellers::name_at_seller;
 use crate::prices::{Unit, Usage};
 
 /// Tokens that stand for no byte of the prompt: of the format.
@@ -64,19 +65,15 @@ pub(super) fn most(images: &Images<'_>) -> Usage {
 
 /// Whether a model's images are billed by the token, whatever an answer leaves out.
 pub(super) fn bills_tokens(model: &str) -> bool {
-    name(model).contains("gpt-image") || name(model).contains("chatgpt-image")
-}
-
-/// `gpt-image-1` in `openai/gpt-image-1`.
-fn name(model: &str) -> &str {
-    model.rsplit('/').next().unwrap_or(model)
+    let name = name_at_seller(model);
+    name.contains("gpt-image") || name.contains("chatgpt-image")
 }
 
 // === impl Family ===
 
 impl Family {
     fn of(model: &str) -> Self {
-        let name = name(model);
+        let name = name_at_seller(model);
         match name {
             "gpt-image-1" | "gpt-image-1-mini" => Self::First,
             "gpt-image-2" => Self::Second,

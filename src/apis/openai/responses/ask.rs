@@ -14,6 +14,7 @@ use crate::apis::openai::images;
 use crate::apis::openai::vocabulary::Counter;
 use crate::apis::read::{self, boolean, integer, model, short};
 use crate::apis::seal::bare_length;
+use crate::apis::sellers::name_at_seller;
 use crate::apis::splice::{Edit, Edits, LimitEdit};
 use crate::apis::{Ask, AskError, KeptId, UnseenOutput};
 use crate::prices::{Bound, Unit, Usage};
@@ -309,13 +310,14 @@ pub(super) fn unknown_in(param: &'static str, key: &str) -> AskError {
 
 /// OpenAI's models that reason: searches of the preview cost them what others do.
 fn reasons(model: &str) -> bool {
-    let numbered = model.strip_prefix('o').is_some_and(|rest| rest.starts_with(|first: char| first.is_ascii_digit()));
-    numbered || ["gpt-5", "gpt-6"].iter().any(|start| model.starts_with(start)) && !model.contains("-chat")
+    let name = name_at_seller(model);
+    let numbered = name.strip_prefix('o').is_some_and(|rest| rest.starts_with(|first: char| first.is_ascii_digit()));
+    numbered || ["gpt-5", "gpt-6"].iter().any(|start| name.starts_with(start)) && !name.contains("-chat")
 }
 
 /// OpenAI's models that never reason: all the output that they bill passes.
 fn shows_all(model: &str) -> bool {
-    ["gpt-3.5", "gpt-4", "chatgpt-4o"].iter().any(|start| model.starts_with(start))
+    ["gpt-3.5", "gpt-4", "chatgpt-4o"].iter().any(|start| name_at_seller(model).starts_with(start))
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use crate::apis::multipart::{self, Part};
 use crate::apis::openai::fields::Added;
 use crate::apis::openai::given::{Given, is_added, unknown};
 use crate::apis::recording::{self, Container, SECOND, Unreadable};
+use crate::apis::sellers::name_at_seller;
 use crate::apis::splice::Edits;
 use crate::apis::{Ask, AskError, RequestView, UnseenOutput};
 use crate::prices::{Bound, Unit, Usage};
@@ -112,7 +113,7 @@ pub(super) fn bills_tokens(model: &str) -> bool {
 
 /// The least whole seconds that are billed.
 pub(super) fn least_seconds(model: &str) -> u64 {
-    let name = model.rsplit('/').next().unwrap_or(model);
+    let name = name_at_seller(model);
     if name.starts_with("whisper-large") || name.starts_with("distil-whisper") { LEAST_AT_GROQ } else { 1 }
 }
 

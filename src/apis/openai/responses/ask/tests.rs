@@ -43,7 +43,9 @@ fn reads_what_is_asked_for() {
     assert_eq!((ask.bound.output_tokens, ask.bound.choices, ask.bound.windows, ask.bound.max_searches), (Some(500), 1, 0, 0));
     assert!((28..300).contains(&input(&ask)));
     assert_eq!((ask.bound.least_output, ask.unseen), (16, UnseenOutput::Any));
-    assert_eq!(read_as(br#"{"model":"gpt-4o","input":"x"}"#, None, None).unwrap().unseen, UnseenOutput::UpTo(0));
+    for model in ["gpt-4o", "openai/gpt-4o"] {
+        assert_eq!(read_as(format!(r#"{{"model":"{model}","input":"x"}}"#).as_bytes(), None, None).unwrap().unseen, UnseenOutput::UpTo(0), "{model}");
+    }
     assert_eq!(read_as(br#"{"input":"x"}"#, None, Some("o3")).unwrap().model, "o3");
     for param in ["temperature", "top_p", "store", "metadata", "include", "user", "truncation", "text", "parallel_tool_calls", "prompt_cache_key", "moderation"]
     {
