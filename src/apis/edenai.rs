@@ -1,9 +1,9 @@
-//! Eden AI's API, version 3: other providers' models as `provider/model` behind OpenAI's shapes and Anthropic's, and what is not a language model
+//! Eden AI's API, version 3: other providers' models as `provider/model` behind OpenAI's shapes and Anthropic's, and what has no such shape
 //! ("universal AI") as `feature/subfeature/provider`. Its answers tell what they cost: that is charged, and the price book bounds it.
 //!
-//! One file a concern: `ask` bounds what is asked, `fields` says which members it adds to OpenAI's and Anthropic's, `universal` is the operation for
-//! all that has no shape of OpenAI's, `resold` those of OpenAI's operations that are taken as they are, `jobs` those that take longer than a request, `messages` speaks Anthropic's shapes, `catalog` lists models and features, `simulate` makes answers up,
-//! `sellers` says whose prices apply, `headers` lists what passes.
+//! One file a concern: `ask` bounds what is asked, `fields` says which members it adds to OpenAI's and Anthropic's, `resold` takes OpenAI's operations as they
+//! are, `messages` speaks Anthropic's shapes, `universal` is the operation for all that has neither, `jobs` those that take longer than a request, `catalog`
+//! lists models and features, `simulate` makes answers up, `sellers` says whose prices apply, `headers` lists what passes.
 //!
 //! Source: Eden AI's documentation of version 3 (its API reference; "Chat Completions", "Universal AI", "Webhooks", "Buying Credits"), read in November 2026,
 //! and the answers of the live service that the tests of LiteLLM's provider for it record.
@@ -58,7 +58,7 @@ const NOT_YET: [(&str, &str); 13] = [
     ("videos", "video generation, where nothing but the finished job tells what it cost"),
     ("moderations", "this operation on moderations"),
     ("embeddings", "this operation on embeddings"),
-    ("alpha", "decisions, whose price is not in the price book"),
+    ("alpha", "decisions"),
     ("upload", "files, which all tokens of this gateway would share"),
     ("universal-ai/collections", "collections of faces, which all tokens of this gateway would share"),
     ("manage", "the management API"),

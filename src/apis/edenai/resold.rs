@@ -125,15 +125,16 @@ impl Operation for Resold {
 
     fn simulate(&self, request: &RequestView<'_>, faults: &Faults, models: &mut dyn Iterator<Item = &str>) -> Result<Simulated, Problem> {
         let simulated = self.operation.simulate(&at_openai(request), faults, models)?;
-        if self.kind == Kind::Stored || faults.no_usage {
-            return Ok(simulated);
-        }
-        let model = self.operation.ask(&at_openai(request)).map(|ask| ask.model).unwrap_or_default();
+        let model = || match &faults.model {
+            Some(model) => model.clone(),
+            None => self.operation.ask(&at_openai(request)).map(|ask| ask.model).unwrap_or_default(),
+        };
         Ok(match self.kind {
+            _ if faults.no_usage => simulated,
             Kind::Stored => simulated,
-            Kind::Response => simulate::responded(simulated, &model),
-            Kind::Images | Kind::Transcription => simulate::told(simulated, &model),
-            Kind::Speech => simulate::told_in_header(simulated, &model),
+            Kind::Response => simulate::responded(simulated, &model()),
+            Kind::Images | Kind::Transcription => simulate::told(simulated, &model()),
+            Kind::Speech => simulate::told_in_header(simulated, &model()),
         })
     }
 }

@@ -62,13 +62,14 @@ fn every_path_is_an_operation_or_says_why_not() {
         assert!(EdenAi.operation(&Method::DELETE, path).err().unwrap().message.contains(method.as_str()), "{path}");
     }
     for (path, what) in [
-        ("responses/input_tokens/x", "Responses"),
+        ("responses/input_tokens", "Responses"),
+        ("llm/responses/compact", "Responses"),
         ("responses/resp_1/cancel", "Responses"),
         ("llm/responses/resp_1/input_items", "Responses"),
         ("images/variations", "images"),
         ("audio/translations", "audio"),
         ("videos", "finished job"),
-        ("alpha/decisions", "price book"),
+        ("alpha/decisions", "does not meter decisions"),
         ("llm/embeddings", "not an operation"),
         ("upload", "files"),
         ("universal-ai/asyncs", "not an operation"),

@@ -86,7 +86,7 @@ pub(in crate::apis) fn operation(method: &Method, path: &str) -> Option<Result<&
 
 /// Whether a path asks for one response as a whole: `responses/{id}`.
 pub(in crate::apis) fn is_stored(path: &str) -> bool {
-    matches!(stored_id(path), Some((_, "")))
+    matches!(stored_id(path), Some((id, "")) if !matches!(id, "input_tokens" | "compact"))
 }
 
 /// The id in `responses/{id}` and what stands behind it.
