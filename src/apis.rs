@@ -179,6 +179,11 @@ pub trait Operation: Send + Sync + 'static {
         false
     }
 
+    /// The header in which its answers tell what they cost, where they do not only tell it in their body: that of the whole answer, whatever becomes of it.
+    fn cost_header(&self) -> Option<&'static str> {
+        None
+    }
+
     /// True where the bound on searches is a guess: neither the request nor the provider limits them.
     fn guesses_searches(&self, _ask: &Ask) -> bool {
         false

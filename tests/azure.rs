@@ -14,8 +14,12 @@ async fn gateway(provider: &StandIn) -> Gateway {
     Gateway::start(Setup::new(&routes)).await
 }
 
+fn path(deployment: &str, operation: &str) -> String {
+    format!("/openai/deployments/{deployment}/{operation}?{VERSION}")
+}
+
 fn deployed(deployment: &str, body: &Value) -> Request {
-    Request::post(&format!("/openai/deployments/{deployment}/chat/completions?{VERSION}"), body)
+    Request::post(&path(deployment, "chat/completions"), body)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -86,7 +90,6 @@ async fn images_and_audio_of_a_deployment_cost_what_its_model_s_do() {
     let provider = StandIn::start().await;
     let gateway = gateway(&provider).await;
     let secret = gateway.tokens().with_budget("media", "20.00").await;
-    let path = |deployment: &str, operation: &str| format!("/openai/deployments/{deployment}/{operation}?{VERSION}");
     let recording = forms::wav(2_000, 2_000);
     let written = |deployment: &str, operation: &str, model: &str, prompt: &str| {
         let parts = [("file", Some("speech.wav"), recording.as_slice()), ("prompt", None, prompt.as_bytes()), ("model", None, model.as_bytes())];
@@ -160,7 +163,24 @@ async fn sandbox_tokens_are_answered_without_a_provider() {
     nameless.as_object_mut().unwrap().remove("model");
     let answer = gateway.client().ask(deployed("my-own", &nameless).header("api-key", &secret)).await.expect(200);
     assert!(events::split(&answer.body)[0].contains("\"model\":\"my-own\""), "{}", answer.text());
-    gateway.client().ask(Request::post("/openai/v1/chat/completions", &body).header("api-key", &secret)).await.expect(200);
+    // What the route says that a deployment is answers, as at Azure.
+    let answer = gateway.client().ask(deployed("prod-mini", &nameless).header("api-key", &secret)).await.expect(200);
+    assert!(events::split(&answer.body).iter().rev().skip(1).all(|event| event.contains("\"model\":\"gpt-4o-mini\"")), "{}", answer.text());
+    body["stream"] = json!(false);
+    body["model"] = json!("prod-mini");
+    let response = json!({"model": "prod-mini", "input": "x"});
+    for (path, body) in [("/openai/v1/chat/completions", &body), ("/openai/v1/responses", &response), (&*format!("/openai/responses?{VERSION}"), &response)] {
+        let answer = gateway.client().ask(Request::post(path, body).header("api-key", &secret)).await.expect(200);
+        assert_eq!(answer.json()["model"], "gpt-4o-mini", "{path}");
+    }
+    // Its images and its sound are those of the model, whose name answers leave out.
+    let image = json!({"prompt": "x", "size": "1024x1024", "quality": "low"});
+    let drawn = gateway.client().ask(Request::post(&path("prod-image", "images/generations"), &image).header("api-key", &secret)).await.expect(200);
+    assert_eq!(drawn.json()["usage"]["output_tokens"], 272);
+    let heard = forms::post(&path("prod-ears", "audio/transcriptions"), &[("file", Some("a.wav"), &forms::wav(2_000, 2_000)[..])]);
+    assert_eq!(gateway.client().ask(heard.header("api-key", &secret)).await.expect(200).json()["usage"]["type"], "tokens");
+    let speech = json!({"input": "x", "voice": "alloy", "stream_format": "sse"});
+    gateway.client().ask(Request::post(&path("prod-tts", "audio/speech"), &speech).header("api-key", &secret)).await.expect(200);
     assert_eq!(provider.count(), 0);
     gateway.close().await;
 }

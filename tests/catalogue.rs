@@ -9,6 +9,7 @@ mod attempt;
 mod chat;
 mod cohere;
 mod edenai;
+mod edenai_resold;
 mod gemini;
 mod json;
 mod media;
@@ -68,6 +69,12 @@ const TARGETS: &[&str] = &[
     "/v3/chat/completions",
     "/v3/llm/chat/completions",
     "/v3/embeddings",
+    "/v3/responses",
+    "/v3/llm/responses",
+    "/v3/moderations",
+    "/v3/images/generations",
+    "/v3/audio/speech",
+    "/v3/audio/transcriptions",
     "/v3/v1/messages",
     "/v3/v1/messages/count_tokens",
     "/v3/universal-ai",
@@ -95,7 +102,7 @@ struct Outcome {
 
 fn all() -> Vec<Attempt> {
     let apis = [chat::attempts(), texts::attempts(), responses::attempts(), media::attempts(), messages::attempts(), gemini::attempts()];
-    let later = [cohere::attempts(), mistral::attempts(), edenai::attempts()];
+    let later = [cohere::attempts(), mistral::attempts(), edenai::attempts(), edenai_resold::attempts()];
     let others = [json::attempts(), models::attempts(), wire::attempts(), answers::attempts()];
     apis.into_iter().chain(later).chain(others).flatten().collect()
 }

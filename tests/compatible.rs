@@ -91,6 +91,19 @@ async fn the_cost_that_openrouter_tells_wins_where_the_route_says_so() {
         // Where the route says nothing, it is the price book that counts.
         assert_eq!(ask("openrouter", &format!("{name}-untold"), "cost=0.5", more.clone()).await.0, by_book);
     }
+    // Responses tell it alike: in one piece, and at the end of a stream.
+    for (name, stream) in [("response", false), ("streamed-response", true)] {
+        for (number, (how, spent)) in [("cost=0.000456", 456_000), ("cost=0.5", 500_000_000), ("cost=0", 0), ("no-cost", by_book)].into_iter().enumerate() {
+            let token = format!("{name}-{number}");
+            let secret = gateway.tokens().with_budget(&token, "1.00").await;
+            for (mount, spent) in [("told", spent), ("openrouter", spent + by_book)] {
+                let body =
+                    json!({"model": "gpt-4o-mini", "input": format!("{token} @{{{how} tokens=12 prompt=40}}"), "max_output_tokens": 50, "stream": stream});
+                gateway.client().ask(Request::post(&format!("/{mount}/v1/responses"), &body).bearer(&secret)).await.expect(200);
+                assert_eq!(gateway.tokens().settled(&token).await.spent, spent, "{token} {mount} {how}");
+            }
+        }
+    }
     let metrics = gateway.metrics().await;
     let of = |name: &str, token: &str| {
         let line = metrics.lines().find(|line| line.starts_with(name) && line.contains(&format!("token=\"{token}\"")));

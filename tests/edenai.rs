@@ -261,9 +261,9 @@ async fn what_has_no_price_is_refused_in_the_shape_of_the_path() {
         assert_eq!(answer.json()["error"]["param"], key);
     }
     for (path, anthropic) in [
-        ("/v3/responses", false),
-        ("/v3/audio/speech", false),
-        ("/v3/images/generations", false),
+        ("/v3/audio/translations", false),
+        ("/v3/images/variations", false),
+        ("/v3/videos", false),
         ("/v3/upload", false),
         ("/v3/universal-ai/async/a/b", false),
         ("/v3/v1/messages/batches", true),

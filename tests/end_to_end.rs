@@ -20,6 +20,7 @@ mod crash;
 mod cut_off;
 mod drain;
 mod edenai;
+mod edenai_resold;
 mod exact_budget;
 mod export_import;
 mod failover;

@@ -21,14 +21,14 @@ mod fields;
 mod given;
 mod headers;
 mod images;
-mod imaging;
+pub(super) mod imaging;
 mod meter_stream;
 mod meter_whole;
 mod refuse;
-mod responses;
+pub(super) mod responses;
 mod simulate;
 mod speech;
-mod transcription;
+pub(super) mod transcription;
 mod usage;
 mod vocabulary;
 
@@ -40,8 +40,9 @@ pub(super) use images::most_tokens as most_image_tokens;
 pub(super) use meter_stream::{Reader, StreamMeter};
 pub(super) use meter_whole::WholeMeter;
 pub(super) use refuse::body as refusal_body;
-pub(super) use simulate::problem_body;
-pub(super) use simulate::{chat as simulated_chat, embeddings as simulated_embeddings};
+pub(super) use simulate::{chat as simulated_chat, embeddings as simulated_embeddings, moderations as simulated_moderations};
+pub(super) use simulate::{named_event, problem_body};
+pub(super) use speech::Speech;
 pub(super) use usage::read as read_usage;
 
 use vocabulary::Counter;
@@ -106,7 +107,7 @@ impl Api for OpenAi {
             "images/generations" => (&imaging::GENERATIONS, Method::POST),
             "images/edits" => (&imaging::EDITS, Method::POST),
             "images/variations" => (&imaging::VARIATIONS, Method::POST),
-            "audio/speech" => (&speech::Speech, Method::POST),
+            "audio/speech" => (&speech::Speech { added: None }, Method::POST),
             "audio/transcriptions" => (&transcription::TRANSCRIPTIONS, Method::POST),
             "audio/translations" => (&transcription::TRANSLATIONS, Method::POST),
             "models" => (&MODEL_LIST, Method::GET),
@@ -195,7 +196,7 @@ impl Operation for Metered {
     }
 
     fn simulate(&self, request: &RequestView<'_>, faults: &Faults, _models: &mut dyn Iterator<Item = &str>) -> Result<Simulated, Problem> {
-        let body = azure::body_of(request);
+        let body = azure::body_of(request, faults);
         match self.shape {
             Shape::Chat => simulate::chat::answer(&body, faults),
             Shape::Completion => simulate::completions::answer(&body, faults),

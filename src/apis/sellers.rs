@@ -46,6 +46,11 @@ pub fn listed<'a>(api: &dyn Api, book: &'a PriceBook, provider: &str) -> impl It
     own.into_iter().chain(sellers.iter().flat_map(move |seller| book.models(seller.provider).map(move |model| format!("{}/{model}", seller.name))))
 }
 
+/// The name of a model at its seller: `gpt-4o` in `openai/gpt-4o`, and in `gpt-4o`.
+pub(super) fn name_at_seller(model: &str) -> &str {
+    model.rsplit('/').next().unwrap_or(model)
+}
+
 /// `gpt-4o@eu`: the same model somewhere else, where it may cost more. A version, as in `claude-opus-4@20250514`, is none.
 fn names_region(model: &str) -> bool {
     model.rsplit_once('@').is_some_and(|(before, region)| {

@@ -79,7 +79,7 @@ struct Inner {
     bill: Option<Bill>,
     receipt: Option<Receipt>,
     record: Record,
-    /// What the provider told in a header, where that is the price.
+    /// What the provider told in a header, where that is the price: the cost of all of the answer.
     reported: Option<Usd>,
     /// What ends a stream whose money ended.
     limit_end: Option<Bytes>,
@@ -237,7 +237,7 @@ impl Inner {
             _ if self.failed => self.asked.error_meter(streamed),
             _ => self.asked.meter(streamed),
         });
-        self.reported = price.and_then(|price| reported_in_header(price, &head.headers));
+        self.reported = price.and_then(|price| reported_in_header(price, self.asked.operation, &head.headers));
         self.unreadable = is_encoded(&head.headers) && !self.failed;
         // What is no stream, or cannot be read, is charged at its end: the first step is all that is held for it.
         self.rolling = self.rolling.take().filter(|_| streamed && !self.failed && !self.unreadable);
@@ -430,14 +430,15 @@ impl Inner {
                 Then::End => Stage::Ended,
             };
         };
-        let measured = self.meter.as_ref().map_or_else(Measured::default, |meter| meter.measured());
+        let mut measured = self.meter.as_ref().map_or_else(Measured::default, |meter| meter.measured());
+        measured.complete |= self.reported.is_some();
         let reported = self.reported.or(measured.reported_cost);
         if let (Some(rolling), Ending::Complete, Some(meter), Some(usage)) = (&self.rolling, ending, &self.meter, &measured.usage) {
             rolling.ended(meter.served(), usage.output_tokens(), &bill.label, &bill.grant);
         }
         let admitted = bill.grant.admitted();
         let due = match self.unreadable {
-            true if matches!(bill.price, Price::Tokens(_)) => Charge::Hold,
+            true if matches!(bill.price, Price::Tokens(_)) && self.reported.is_none() => Charge::Hold,
             _ => charge(&bill.price, ending, &measured, reported, admitted, self.route.on_uncertain),
         };
         let due = due.booked(&bill.price, &measured, admitted);

@@ -3,6 +3,7 @@
 use http::HeaderMap;
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 
+use crate::apis::Operation;
 use crate::money::Usd;
 
 use super::quote::Price;
@@ -17,8 +18,11 @@ pub(super) fn is_encoded(headers: &HeaderMap) -> bool {
     headers.get(CONTENT_ENCODING).is_some_and(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"identity"))
 }
 
-/// The cost that the provider tells in a header, where that is the price: a plain decimal, not negative.
-pub(super) fn reported_in_header(price: &Price, headers: &HeaderMap) -> Option<Usd> {
-    let Price::ReportedHeader { name, .. } = price else { return None };
-    crate::apis::http::reported_cost_header(headers.get(name)?)
+/// The cost that the provider tells in a header, where the route or the operation says so: a plain decimal, not negative.
+pub(super) fn reported_in_header(price: &Price, operation: &dyn Operation, headers: &HeaderMap) -> Option<Usd> {
+    let value = match price {
+        Price::ReportedHeader { name, .. } => headers.get(name),
+        _ => headers.get(operation.cost_header()?),
+    };
+    crate::apis::http::reported_cost_header(value?)
 }

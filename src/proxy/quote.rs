@@ -137,9 +137,9 @@ pub(super) async fn quote(identified: Identified, max_body: usize) -> Result<Box
     if !owns(&route, &facts, &kept) {
         return Err(refuse(not_kept(&kept)));
     }
-    let model = route.model_of(&ask.model).to_owned();
-    if model != ask.model {
-        *ask = routed.operation.ask_as(&request.view(), &model).map_err(|error| refuse(Refusal::from(error)))?;
+    let deployed = Some(route.model_of(&ask.model)).filter(|model| *model != ask.model).map(str::to_owned);
+    if let Some(model) = &deployed {
+        *ask = routed.operation.ask_as(&request.view(), model).map_err(|error| refuse(Refusal::from(error)))?;
     }
     let book = &routed.snapshot.prices;
     let provider = &route.upstream.provider;
@@ -160,6 +160,7 @@ pub(super) async fn quote(identified: Identified, max_body: usize) -> Result<Box
             let asked: Vec<&str> = request.headers.get_all("spendgate-simulate").iter().map(|value| value.to_str().unwrap_or("?")).collect();
             let faults = if asked.is_empty() { Ok(Faults::default()) } else { Faults::parse(&asked.join(",")) };
             let faults = faults.map_err(|what| refuse(Refusal::invalid_request(format!("Header spendgate-simulate: {what}"))))?;
+            let faults = Faults { model: deployed, ..faults };
             let models = if by_model {
                 Vec::new()
             } else {

@@ -24,6 +24,8 @@ pub struct Faults {
     /// Make the completion this many tokens long (1 to 1,000,000, for all choices together); the request's own limit still cuts it.
     /// Tool arguments and structured output are filled up with spaces, and are never made shorter.
     pub tokens: Option<u64>,
+    /// Answer as this model, whatever the request calls it: what the operator says that a deployment is. No header asks for it.
+    pub model: Option<String>,
 }
 
 // === impl Faults ===

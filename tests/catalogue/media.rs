@@ -73,7 +73,7 @@ const SPEECH: &[Row] = &[
 ];
 
 /// A WAV file of so many seconds, 8,000 samples of 16 bits each; its head says that it has `told` bytes of samples.
-fn wav(seconds: usize, told: Option<u32>) -> Vec<u8> {
+pub(super) fn wav(seconds: usize, told: Option<u32>) -> Vec<u8> {
     let samples = vec![0; seconds * 16_000];
     let told = told.unwrap_or(u32::try_from(samples.len()).unwrap());
     let mut file = b"RIFF".to_vec();
@@ -88,16 +88,21 @@ fn wav(seconds: usize, told: Option<u32>) -> Vec<u8> {
 }
 
 /// The part of a form that is a file.
-fn file(name: &str, bytes: &[u8]) -> Vec<u8> {
-    let head = format!("--x\r\nContent-Disposition: form-data; name=\"file\"; filename=\"{name}\"\r\nContent-Type: application/octet-stream\r\n\r\n");
+pub(super) fn file(name: &str, bytes: &[u8]) -> Vec<u8> {
+    named_file("file", name, bytes)
+}
+
+/// Likewise, as another field.
+pub(super) fn named_file(field: &str, name: &str, bytes: &[u8]) -> Vec<u8> {
+    let head = format!("--x\r\nContent-Disposition: form-data; name=\"{field}\"; filename=\"{name}\"\r\nContent-Type: application/octet-stream\r\n\r\n");
     [head.as_bytes(), bytes, b"\r\n"].concat()
 }
 
-fn field(name: &str, value: &str) -> Vec<u8> {
+pub(super) fn field(name: &str, value: &str) -> Vec<u8> {
     format!("--x\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n").into_bytes()
 }
 
-fn form(name: &str, path: &str, kind: &str, parts: &[Vec<u8>], expect: Expect) -> Attempt {
+pub(super) fn form(name: &str, path: &str, kind: &str, parts: &[Vec<u8>], expect: Expect) -> Attempt {
     let body = [parts.concat(), b"--x--\r\n".to_vec()].concat();
     let headers = format!("Authorization: Bearer {SECRET}\r\nContent-Type: {kind}\r\nContent-Length: {}\r\n", body.len());
     Attempt::of(name, &format!("POST {path}"), &headers, body, expect)

@@ -6,9 +6,9 @@ use super::attempt::{Attempt, Expect};
 const PATH: &str = "/v1/responses";
 
 /// What it tries, the members beside `model` and `input`, what the provider does, and what must come of it.
-type Row = (&'static str, &'static str, &'static str, Expect);
+pub(super) type Row = (&'static str, &'static str, &'static str, Expect);
 
-const FIELDS: &[Row] = &[
+pub(super) const FIELDS: &[Row] = &[
     ("no limit", "", "tokens=16000", Exact),
     ("a limit of null", r#""max_output_tokens":null"#, "tokens=16000", Exact),
     ("a limit of nothing", r#""max_output_tokens":0"#, "", Fair),
@@ -125,7 +125,7 @@ const AZURE: &[(&str, &str, &str, Expect)] = &[
     ("data of one's own", "/openai/deployments/gpt-4o-mini/extensions/chat/completions?api-version=2024-10-21", "gpt-4o-mini", Refused(404)),
 ];
 
-fn body(input: &str, members: &str) -> String {
+pub(super) fn body(input: &str, members: &str) -> String {
     let members = if members.is_empty() { String::new() } else { format!(",{members}") };
     format!(r#"{{"model":"gpt-4o-mini","input":{input}{members}}}"#)
 }

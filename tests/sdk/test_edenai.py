@@ -79,6 +79,34 @@ class Answers:
         self.assertIn("openai/gpt-4o-mini", [model.id for model in chat_client(self.secret).models.list()])
 
     @unittest.skipUnless(openai, "not with this SDK")
+    def test_responses(self):
+        asked = {"model": "openai/gpt-4o-mini", "input": "What is the weather in Paris?", "max_output_tokens": 40}
+        for mount in ("/v3", "/v3/llm"):
+            client = chat_client(self.secret, mount)
+            whole = client.responses.create(**asked)
+            self.assertTrue(whole.output_text)
+            self.spends(told(whole))
+            self.assertEqual(client.responses.retrieve(whole.id).id, whole.id)
+            events = list(client.responses.create(**asked, stream=True))
+            self.assertEqual("".join(event.delta for event in events if event.type == "response.output_text.delta"), whole.output_text)
+            self.spends(told(events[-1].response.usage))
+            more = client.responses.create(**{**asked, "input": "And tomorrow?"}, previous_response_id=whole.id)
+            self.spends(told(more))
+            client.responses.delete(whole.id)
+
+    @unittest.skipUnless(openai, "not with this SDK")
+    def test_images_and_sound(self):
+        client = chat_client(self.secret)
+        self.spends(told(client.images.generate(model="openai/gpt-image-1", prompt="a cat", size="1024x1024", quality="low")))
+        speech = client.audio.speech.with_raw_response.create(model="openai/tts-1", input="hello", voice="alloy", response_format="wav")
+        self.assertTrue(speech.content.startswith(b"RIFF"))
+        self.spends(decimal.Decimal(speech.headers["x-edenai-cost"]))
+        written = client.audio.transcriptions.create(model="openai/whisper-1", file=("speech.wav", speech.content))
+        self.assertTrue(written.text)
+        self.spends(told(written))
+        self.spends(told(client.moderations.create(model="openai/omni-moderation-latest", input="hello")))
+
+    @unittest.skipUnless(openai, "not with this SDK")
     def test_refusals_of_chat(self):
         with self.assertRaises(openai.BadRequestError) as raised:
             chat_client(self.secret).chat.completions.create(model="openai/gpt-4o-mini", messages=QUESTION, extra_body={"n": -1})

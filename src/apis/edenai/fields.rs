@@ -16,7 +16,7 @@ fn field(shape: Shape, key: &str) -> Field {
 }
 
 /// What a member means that OpenAI's API does not have.
-fn added(key: &str) -> Option<Field> {
+pub(super) fn added(key: &str) -> Option<Field> {
     Some(match key {
         key if FREE.contains(&key) => Field::Free,
         "fallbacks" | "router_candidates" => Field::Refused("another model may answer, at another price"),

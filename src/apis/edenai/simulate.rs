@@ -3,10 +3,12 @@
 //! A simulated cost is what a dollar for a million input tokens and two for a million output tokens make of the usage; for universal AI a tenth of a cent.
 
 use bytes::Bytes;
-use http::StatusCode;
+use http::{HeaderName, HeaderValue, StatusCode};
 use serde_json::{Value, json};
 
+use super::resold;
 use crate::apis::members::TopMembers;
+use crate::apis::openai::named_event;
 use crate::money::Usd;
 use crate::sandbox::fields::{self, Object};
 use crate::sandbox::problem::Problem;
@@ -16,8 +18,10 @@ use crate::sandbox::{Simulated, text};
 /// Nano-dollars for a token.
 const INPUT: u64 = 1_000;
 const OUTPUT: u64 = 2_000;
-/// What a call of universal AI costs.
+/// What a call of universal AI costs, and whatever else tells no tokens.
 const CALL: &str = "0.001";
+const COST_HEADER: HeaderName = HeaderName::from_static(resold::COST_HEADER);
+const PROVIDER_HEADER: HeaderName = HeaderName::from_static("x-edenai-provider");
 
 /// The same answer with its cost, wherever it tells its usage.
 pub(super) fn with_cost(mut simulated: Simulated) -> Simulated {
@@ -36,16 +40,89 @@ fn costed(chunk: &Bytes) -> Option<Bytes> {
     let object = chunk.strip_prefix(b"data: ").unwrap_or(chunk);
     let mut members = TopMembers::new(&["usage", "model"]);
     members.feed(object);
-    let usage: Value = serde_json::from_slice(members.get("usage")?).ok()?;
-    let count = |names: [&str; 2]| names.into_iter().find_map(|name| usage.get(name)?.as_u64());
-    let input = count(["prompt_tokens", "input_tokens"])?;
-    let nanos = input.saturating_mul(INPUT).saturating_add(count(["completion_tokens", "output_tokens"]).unwrap_or(0).saturating_mul(OUTPUT));
-    let cost = Usd::saturating_from_nanos(i128::from(nanos)).to_short_string();
+    let cost = cost_of(&serde_json::from_slice(members.get("usage")?).ok()?)?;
     let model: String = serde_json::from_slice(members.get("model")?).ok()?;
-    let provider = json!(model.split_once('/').map_or("simulated", |(seller, _)| seller));
+    let provider = json!(seller(&model));
     let end = chunk.iter().rposition(|byte| *byte == b'}')?;
     let added = format!(r#","provider":{provider},"cost":{cost}"#);
     Some([chunk.get(..end)?, added.as_bytes(), chunk.get(end..)?].concat().into())
+}
+
+/// What a usage costs. None where it tells no tokens.
+fn cost_of(usage: &Value) -> Option<String> {
+    let count = |names: [&str; 2]| names.into_iter().find_map(|name| usage.get(name)?.as_u64());
+    let input = count(["prompt_tokens", "input_tokens"])?;
+    let nanos = input.saturating_mul(INPUT).saturating_add(count(["completion_tokens", "output_tokens"]).unwrap_or(0).saturating_mul(OUTPUT));
+    Some(Usd::saturating_from_nanos(i128::from(nanos)).to_short_string())
+}
+
+fn seller(model: &str) -> &str {
+    model.split_once('/').map_or("simulated", |(seller, _)| seller)
+}
+
+/// A response with its cost: beside its usage and in it; on a stream in it alone, in the last event.
+pub(super) fn responded(mut simulated: Simulated, model: &str) -> Simulated {
+    let streamed = simulated.is_stream();
+    let costed = |chunk: &Bytes| -> Option<Bytes> {
+        let start = chunk.iter().position(|byte| *byte == b'{')?;
+        let mut told: Value = serde_json::from_slice(chunk.get(start..)?).ok()?;
+        let response = if streamed { told.get_mut("response")? } else { &mut told };
+        let cost = number(&cost_of(response.get("usage")?)?);
+        response["usage"]["cost"] = cost.clone();
+        if streamed {
+            return Some(named_event(&told));
+        }
+        put(&mut told, model, cost);
+        Some(told.to_string().into())
+    };
+    if let Some(last) = simulated.chunks.last_mut()
+        && let Some(told) = costed(last)
+    {
+        *last = told;
+    }
+    simulated
+}
+
+/// An answer that is one JSON object, with its cost: that of its usage, else what a call costs. Plain text has no place for it.
+pub(super) fn told(simulated: Simulated, model: &str) -> Simulated {
+    told_as(simulated, model, |answer| answer.get("usage").and_then(cost_of).unwrap_or_else(|| CALL.to_owned()))
+}
+
+/// An answer that costs nothing, and says so.
+pub(super) fn told_free(simulated: Simulated, model: &str) -> Simulated {
+    told_as(simulated, model, |_| "0".to_owned())
+}
+
+fn told_as(mut simulated: Simulated, model: &str, cost: impl Fn(&Value) -> String) -> Simulated {
+    let costed = |chunk: &Bytes| -> Option<Bytes> {
+        let mut answer: Value = serde_json::from_slice(chunk).ok().filter(Value::is_object)?;
+        let cost = number(&cost(&answer));
+        put(&mut answer, model, cost);
+        Some(answer.to_string().into())
+    };
+    if let [chunk] = simulated.chunks.as_mut_slice()
+        && let Some(told) = costed(chunk)
+    {
+        *chunk = told;
+    }
+    simulated
+}
+
+/// An answer that is sound tells its cost in a header.
+pub(super) fn told_in_header(mut simulated: Simulated, model: &str) -> Simulated {
+    let provider = HeaderValue::from_str(seller(model)).ok();
+    simulated.headers.push((COST_HEADER, HeaderValue::from_static(CALL)));
+    simulated.headers.extend(provider.map(|provider| (PROVIDER_HEADER, provider)));
+    simulated
+}
+
+fn put(answer: &mut Value, model: &str, cost: Value) {
+    answer["cost"] = cost;
+    answer["provider"] = json!(seller(model));
+}
+
+fn number(cost: &str) -> Value {
+    serde_json::from_str(cost).unwrap_or_default()
 }
 
 /// Answers `GET models`.

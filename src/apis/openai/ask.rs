@@ -8,6 +8,7 @@ use super::fields::{Dialect, Field, OPENAI, Shape};
 use super::vocabulary::Counter;
 use crate::apis::json::{Kind, Scanner, Text};
 use crate::apis::read::{self, boolean, integer, model, short};
+use crate::apis::sellers::name_at_seller;
 use crate::apis::splice::{Edit, Edits, LimitEdit};
 use crate::apis::{Ask, AskError, AskErrorKind, UnseenOutput};
 use crate::prices::{Bound, Unit, Usage};
@@ -353,7 +354,7 @@ fn stream_options(scanner: &mut Scanner<'_>) -> Result<StreamOptions, AskError> 
 /// OpenAI's own chat models know `max_completion_tokens`, and those that reason know nothing else. Other providers of this API all know
 /// `max_tokens`, and some ignore the other, which would leave the output without a limit.
 fn wants_max_completion_tokens(model: &str) -> bool {
-    let name = model.rsplit('/').next().unwrap_or(model);
+    let name = name_at_seller(model);
     let name = name.strip_prefix("ft:").unwrap_or(name);
     let reasons = name.strip_prefix('o').is_some_and(|rest| rest.starts_with(|first: char| first.is_ascii_digit()));
     reasons || ["gpt-", "chatgpt-", "codex-", "computer-use-"].iter().any(|start| name.starts_with(start)) && !name.starts_with("gpt-oss")
@@ -361,7 +362,7 @@ fn wants_max_completion_tokens(model: &str) -> bool {
 
 /// Models of which it is not known that all they are billed for shows in the stream: those that reason keep it to themselves, as OpenAI's own and xAI's do.
 pub(super) fn reasons_unseen(model: &str) -> bool {
-    let name = model.rsplit('/').next().unwrap_or(model);
+    let name = name_at_seller(model);
     let name = name.strip_prefix("ft:").unwrap_or(name);
     !["gpt-3.5", "gpt-4", "chatgpt-4o", "davinci-", "babbage-", "llama", "mistral", "mixtral", "ministral", "codestral", "claude", "gemma", "phi-", "command"]
         .iter()

@@ -12,7 +12,7 @@ use serde_json::{Map, Value};
 use super::{OpenAi, headers, refuse, responses, simulate};
 use crate::apis::read::{put_key, shown};
 use crate::apis::{Api, NoOperation, Operation, Refusal, RequestView};
-use crate::sandbox::Problem;
+use crate::sandbox::{Faults, Problem};
 
 /// OpenAI's API as Azure serves it.
 #[derive(Clone, Copy, Debug)]
@@ -109,9 +109,15 @@ pub(super) fn operation_path(path: &str) -> &str {
     }
 }
 
-/// The body as OpenAI would get it: with the deployment of the path as its model. For simulations.
-pub(super) fn body_of(request: &RequestView<'_>) -> Bytes {
-    let parsed = deployment(request.path).and_then(|name| Some((name, serde_json::from_slice::<Map<String, Value>>(request.body).ok()?)));
+/// The model that a simulated answer tells, where that is not the one that the body names: what the operator says that the deployment is, or the
+/// deployment of the path.
+pub(super) fn model_of<'a>(request: &RequestView<'a>, faults: &'a Faults) -> Option<&'a str> {
+    faults.model.as_deref().or_else(|| deployment(request.path))
+}
+
+/// The body as OpenAI would get it: with that model. For simulations.
+pub(super) fn body_of(request: &RequestView<'_>, faults: &Faults) -> Bytes {
+    let parsed = model_of(request, faults).and_then(|name| Some((name, serde_json::from_slice::<Map<String, Value>>(request.body).ok()?)));
     let Some((name, mut body)) = parsed else { return request.body.clone() };
     body.insert("model".to_owned(), Value::from(name));
     Bytes::from(Value::Object(body).to_string())

@@ -39,6 +39,9 @@ pub(in crate::apis) enum Field {
     Unknown,
 }
 
+/// What an API that has OpenAI's shapes adds to the parameters of all of them: [`Field::Free`] or [`Field::Refused`]. None for what it does not.
+pub(in crate::apis) type Added = fn(&str) -> Option<Field>;
+
 /// Which operation a body belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::apis) enum Shape {

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use super::fields::{Added, Field};
 use crate::apis::json::{Kind, Scanner};
 use crate::apis::multipart::FormError;
 use crate::apis::read::{self, short};
@@ -74,6 +75,14 @@ impl<'a> Given<'_, 'a> {
 impl From<FormError> for AskError {
     fn from(error: FormError) -> Self {
         Self::invalid(None, error.to_string())
+    }
+}
+
+/// Whether a parameter is one that is added to OpenAI's and costs nothing.
+pub(super) fn is_added(added: Option<Added>, key: &str) -> Result<bool, AskError> {
+    match added.and_then(|added| added(key)) {
+        Some(Field::Refused(reason)) => Err(refused(key, reason)),
+        added => Ok(added.is_some()),
     }
 }
 

@@ -11,6 +11,8 @@
 //!
 //! Other providers' models are bounded by the largest of these figures.
 
+use crate::apis::sellers::name_at_seller;
+
 /// What one image costs at most, in tokens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct ImageTokens {
@@ -42,7 +44,7 @@ pub(in crate::apis) fn most_tokens(model: &str, low_detail: bool) -> u64 {
 
 fn family(model: &str) -> ImageTokens {
     // `openai/gpt-4o` at a router, `ft:gpt-4o:team::id` after fine-tuning.
-    let name = model.rsplit('/').next().unwrap_or(model);
+    let name = name_at_seller(model);
     let name = name.strip_prefix("ft:").unwrap_or(name);
     let starts = |starts: &[&str]| starts.iter().any(|start| name.starts_with(start));
     let small = name.contains("-mini") || name.contains("-nano");

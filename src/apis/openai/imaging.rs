@@ -4,6 +4,7 @@
 //! `ask` reads requests, `tokens` bounds them, `usage` maps what answers report, `meter` reads answers, `simulate` makes them up.
 
 use super::azure;
+use super::fields::Added;
 use super::meter_whole::WholeMeter;
 use crate::apis::{Ask, AskError, Billing, Meter, Operation, RequestView};
 use crate::sandbox::{Faults, Problem, Simulated};
@@ -19,9 +20,10 @@ mod usage;
 
 /// An operation that makes images.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Imaging {
+pub(in crate::apis) struct Imaging {
     name: &'static str,
     kind: Kind,
+    added: Option<Added>,
 }
 
 /// What images are made from.
@@ -35,9 +37,18 @@ enum Kind {
     Variation,
 }
 
-pub(super) const GENERATIONS: Imaging = Imaging { name: "images.generations", kind: Kind::Generation };
-pub(super) const EDITS: Imaging = Imaging { name: "images.edits", kind: Kind::Edit };
-pub(super) const VARIATIONS: Imaging = Imaging { name: "images.variations", kind: Kind::Variation };
+pub(in crate::apis) const GENERATIONS: Imaging = Imaging { name: "images.generations", kind: Kind::Generation, added: None };
+pub(in crate::apis) const EDITS: Imaging = Imaging { name: "images.edits", kind: Kind::Edit, added: None };
+pub(super) const VARIATIONS: Imaging = Imaging { name: "images.variations", kind: Kind::Variation, added: None };
+
+// === impl Imaging ===
+
+impl Imaging {
+    /// The same where an API adds parameters to it.
+    pub(in crate::apis) const fn with(self, added: Added) -> Self {
+        Self { added: Some(added), ..self }
+    }
+}
 
 impl Operation for Imaging {
     fn name(&self) -> &'static str {
@@ -53,11 +64,11 @@ impl Operation for Imaging {
     }
 
     fn ask(&self, request: &RequestView<'_>) -> Result<Ask, AskError> {
-        ask::read(self.kind, request, azure::deployment(request.path)).map(ask::Wish::into_ask)
+        ask::read(self.kind, self.added, request, azure::deployment(request.path)).map(ask::Wish::into_ask)
     }
 
     fn ask_as(&self, request: &RequestView<'_>, model: &str) -> Result<Ask, AskError> {
-        ask::read(self.kind, request, Some(model)).map(ask::Wish::into_ask)
+        ask::read(self.kind, self.added, request, Some(model)).map(ask::Wish::into_ask)
     }
 
     fn meter(&self, ask: &Ask, streamed: bool) -> Box<dyn Meter> {
@@ -69,6 +80,6 @@ impl Operation for Imaging {
     }
 
     fn simulate(&self, request: &RequestView<'_>, faults: &Faults, _models: &mut dyn Iterator<Item = &str>) -> Result<Simulated, Problem> {
-        simulate::answer(self.kind, request, faults)
+        simulate::answer(self.kind, self.added, request, faults)
     }
 }

@@ -11,6 +11,7 @@ use bytes::Bytes;
 use http::Method;
 
 use super::azure;
+use super::fields::Added;
 use super::vocabulary::{self, Counter};
 use crate::apis::pass_meter::PassMeter;
 use crate::apis::{Ask, AskError, Billing, KeptId, Meter, NoOperation, Operation, RequestView, Seal};
@@ -33,7 +34,10 @@ use self::meter_whole::WholeMeter;
 
 /// `POST responses`.
 #[derive(Clone, Copy, Debug)]
-struct Create;
+pub(in crate::apis) struct Create {
+    /// Parameters that an API adds to it.
+    pub(in crate::apis) added: Option<Added>,
+}
 
 /// `POST responses/input_tokens`, which costs nothing.
 #[derive(Clone, Copy, Debug)]
@@ -41,7 +45,7 @@ struct InputTokens;
 
 /// What is done with a response that the provider keeps: `responses/{id}` and below. It costs nothing more.
 #[derive(Clone, Copy, Debug)]
-struct Stored {
+pub(in crate::apis) struct Stored {
     name: &'static str,
     action: Action,
 }
@@ -55,15 +59,15 @@ enum Action {
     InputItems,
 }
 
-const RETRIEVE: Stored = Stored { name: "responses.retrieve", action: Action::Retrieve };
-const DELETE: Stored = Stored { name: "responses.delete", action: Action::Delete };
+pub(in crate::apis) const RETRIEVE: Stored = Stored { name: "responses.retrieve", action: Action::Retrieve };
+pub(in crate::apis) const DELETE: Stored = Stored { name: "responses.delete", action: Action::Delete };
 const CANCEL: Stored = Stored { name: "responses.cancel", action: Action::Cancel };
 const INPUT_ITEMS: Stored = Stored { name: "responses.input_items", action: Action::InputItems };
 
 /// The operation at a path; none where the path is not one of this API's.
-pub(super) fn operation(method: &Method, path: &str) -> Option<Result<&'static dyn Operation, NoOperation>> {
+pub(in crate::apis) fn operation(method: &Method, path: &str) -> Option<Result<&'static dyn Operation, NoOperation>> {
     let operation: &'static dyn Operation = match (path, stored_id(path)) {
-        ("responses", _) => &Create,
+        ("responses", _) => &Create { added: None },
         ("responses/input_tokens", _) => &InputTokens,
         ("responses/compact", _) => return None,
         (_, Some((_, ""))) if *method == Method::DELETE => &DELETE,
@@ -80,6 +84,11 @@ pub(super) fn operation(method: &Method, path: &str) -> Option<Result<&'static d
     Some(Err(NoOperation { message: format!("'{path}' is available through this gateway with {wants} only, not {method}.") }))
 }
 
+/// Whether a path asks for one response as a whole: `responses/{id}`.
+pub(in crate::apis) fn is_stored(path: &str) -> bool {
+    matches!(stored_id(path), Some((id, "")) if !matches!(id, "input_tokens" | "compact"))
+}
+
 /// The id in `responses/{id}` and what stands behind it.
 fn stored_id(path: &str) -> Option<(&str, &str)> {
     let rest = path.strip_prefix("responses/")?;
@@ -90,7 +99,7 @@ fn stored_id(path: &str) -> Option<(&str, &str)> {
 }
 
 /// The path for the provider: its own id, without our seal.
-pub(super) fn upstream_path(path: &str) -> String {
+pub(in crate::apis) fn upstream_path(path: &str) -> String {
     match stored_id(path) {
         Some((id, below)) => {
             let slash = if below.is_empty() { "" } else { "/" };
@@ -101,7 +110,7 @@ pub(super) fn upstream_path(path: &str) -> String {
 }
 
 /// Parameters of the query that say what is shown of a kept response, and how its lists are paged.
-pub(super) fn passes_query(parameter: &str) -> bool {
+pub(in crate::apis) fn passes_query(parameter: &str) -> bool {
     matches!(parameter, "include" | "include[]" | "include%5B%5D" | "limit" | "order" | "after" | "before" | "beta")
 }
 
@@ -119,11 +128,11 @@ impl Operation for Create {
     }
 
     fn ask(&self, request: &RequestView<'_>) -> Result<Ask, AskError> {
-        ask::read_as(request.body, None)
+        ask::read_as(request.body, self.added, None)
     }
 
     fn ask_as(&self, request: &RequestView<'_>, model: &str) -> Result<Ask, AskError> {
-        ask::read_as(request.body, Some(model))
+        ask::read_as(request.body, self.added, Some(model))
     }
 
     fn counts(&self, model: &str) -> bool {
@@ -151,7 +160,7 @@ impl Operation for Create {
     }
 
     fn simulate(&self, request: &RequestView<'_>, faults: &Faults, _models: &mut dyn Iterator<Item = &str>) -> Result<Simulated, Problem> {
-        simulate::create(request.body, faults)
+        simulate::create(&azure::body_of(request, faults), faults)
     }
 }
 

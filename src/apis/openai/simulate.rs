@@ -9,7 +9,7 @@ pub(in crate::apis) mod chat;
 pub(super) mod completions;
 pub(in crate::apis) mod embeddings;
 pub(super) mod models;
-pub(super) mod moderations;
+pub(in crate::apis) mod moderations;
 
 /// An error as OpenAI writes it.
 pub(in crate::apis) fn problem_body(problem: &Problem) -> Bytes {
@@ -18,7 +18,7 @@ pub(in crate::apis) fn problem_body(problem: &Problem) -> Bytes {
 }
 
 /// An event whose name stands before its data too, as newer parts of the API write it.
-pub(super) fn named_event(event: &Value) -> Bytes {
+pub(in crate::apis) fn named_event(event: &Value) -> Bytes {
     Bytes::from(format!("event: {}\ndata: {event}\n\n", event.get("type").and_then(Value::as_str).unwrap_or_default()))
 }
 

@@ -4,6 +4,7 @@
 //! `ask` reads requests, `sound` counts what was heard, `meter` reads answers, `simulate` makes them up.
 
 use super::azure;
+use super::fields::Added;
 use super::meter_whole::WholeMeter;
 use crate::apis::{Ask, AskError, Billing, Meter, Operation, RequestView};
 use crate::sandbox::{Faults, Problem, Simulated};
@@ -18,7 +19,10 @@ mod voices;
 
 /// `POST audio/speech`.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Speech;
+pub(in crate::apis) struct Speech {
+    /// Parameters that an API adds to it.
+    pub(in crate::apis) added: Option<Added>,
+}
 
 impl Operation for Speech {
     fn name(&self) -> &'static str {
@@ -34,11 +38,11 @@ impl Operation for Speech {
     }
 
     fn ask(&self, request: &RequestView<'_>) -> Result<Ask, AskError> {
-        ask::read(request.body, azure::deployment(request.path)).map(ask::Wish::into_ask)
+        ask::read(request.body, self.added, azure::deployment(request.path)).map(ask::Wish::into_ask)
     }
 
     fn ask_as(&self, request: &RequestView<'_>, model: &str) -> Result<Ask, AskError> {
-        ask::read(request.body, Some(model)).map(ask::Wish::into_ask)
+        ask::read(request.body, self.added, Some(model)).map(ask::Wish::into_ask)
     }
 
     fn meter(&self, ask: &Ask, streamed: bool) -> Box<dyn Meter> {
@@ -50,6 +54,6 @@ impl Operation for Speech {
     }
 
     fn simulate(&self, request: &RequestView<'_>, faults: &Faults, _models: &mut dyn Iterator<Item = &str>) -> Result<Simulated, Problem> {
-        simulate::answer(request.body, azure::deployment(request.path), faults)
+        simulate::answer(request.body, self.added, azure::model_of(request, faults), faults)
     }
 }

@@ -4,6 +4,7 @@
 //! `ask` reads requests and how long the recording is, `usage` maps what answers report, `meter` reads answers, `simulate` makes them up.
 
 use super::azure;
+use super::fields::Added;
 use super::meter_whole::WholeMeter;
 use crate::apis::{Ask, AskError, Billing, Meter, Operation, RequestView};
 use crate::sandbox::{Faults, Problem, Simulated};
@@ -17,9 +18,10 @@ mod usage;
 
 /// An operation that writes down what was said.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Transcription {
+pub(in crate::apis) struct Transcription {
     name: &'static str,
     kind: Kind,
+    added: Option<Added>,
 }
 
 /// In which language.
@@ -31,8 +33,17 @@ enum Kind {
     Translation,
 }
 
-pub(super) const TRANSCRIPTIONS: Transcription = Transcription { name: "audio.transcriptions", kind: Kind::Transcription };
-pub(super) const TRANSLATIONS: Transcription = Transcription { name: "audio.translations", kind: Kind::Translation };
+pub(in crate::apis) const TRANSCRIPTIONS: Transcription = Transcription { name: "audio.transcriptions", kind: Kind::Transcription, added: None };
+pub(super) const TRANSLATIONS: Transcription = Transcription { name: "audio.translations", kind: Kind::Translation, added: None };
+
+// === impl Transcription ===
+
+impl Transcription {
+    /// The same where an API adds parameters to it.
+    pub(in crate::apis) const fn with(self, added: Added) -> Self {
+        Self { added: Some(added), ..self }
+    }
+}
 
 impl Operation for Transcription {
     fn name(&self) -> &'static str {
@@ -48,11 +59,11 @@ impl Operation for Transcription {
     }
 
     fn ask(&self, request: &RequestView<'_>) -> Result<Ask, AskError> {
-        ask::read(self.kind, request, azure::deployment(request.path)).map(ask::Wish::into_ask)
+        ask::read(self.kind, self.added, request, azure::deployment(request.path)).map(ask::Wish::into_ask)
     }
 
     fn ask_as(&self, request: &RequestView<'_>, model: &str) -> Result<Ask, AskError> {
-        ask::read(self.kind, request, Some(model)).map(ask::Wish::into_ask)
+        ask::read(self.kind, self.added, request, Some(model)).map(ask::Wish::into_ask)
     }
 
     fn meter(&self, ask: &Ask, streamed: bool) -> Box<dyn Meter> {
@@ -64,6 +75,6 @@ impl Operation for Transcription {
     }
 
     fn simulate(&self, request: &RequestView<'_>, faults: &Faults, _models: &mut dyn Iterator<Item = &str>) -> Result<Simulated, Problem> {
-        simulate::answer(self.kind, request, faults)
+        simulate::answer(self.kind, self.added, request, faults)
     }
 }

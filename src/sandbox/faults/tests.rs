@@ -9,7 +9,7 @@ fn every_fault_is_read() {
     assert_eq!(Faults::parse("status=429"), Ok(Faults { status: Some(429), ..Faults::default() }));
     assert_eq!(Faults::parse("latency=2s"), Ok(Faults { latency: Some(Duration::from_secs(2)), ..Faults::default() }));
     assert_eq!(Faults::parse("latency=60000ms"), Ok(Faults { latency: Some(Duration::from_secs(60)), ..Faults::default() }));
-    let all = Faults { status: Some(599), latency: Some(Duration::from_millis(250)), cut: Some(0), no_usage: true, tokens: Some(1_000_000) };
+    let all = Faults { status: Some(599), latency: Some(Duration::from_millis(250)), cut: Some(0), no_usage: true, tokens: Some(1_000_000), model: None };
     assert_eq!(Faults::parse(" no-usage,cut=0 ,  tokens = 1000000,latency=250ms,status=599 "), Ok(all));
 }
 

@@ -66,7 +66,7 @@ pub(super) fn answer(path: &str, request: &Bytes, script: &Script, entry: &Entry
     entry.update(|row| (target, speaks_gemini) = (row.target.clone(), row.headers.contains_key("x-goog-api-key")));
     if path.contains("/images/") || path.contains("/audio/") {
         media::answer(path, request, script, entry)
-    } else if let Some(manners) = Manners::of(path) {
+    } else if let Some(manners) = Manners::of(path).filter(|_| !path.contains("/responses")) {
         manners.answer(&json, script, entry)
     } else if path.starts_with("/mistral/") {
         mistral::answer(path, &json, script, entry)
@@ -436,7 +436,7 @@ pub(super) async fn send_framed(events: Vec<Event>, script: Script, entry: Entry
 }
 
 /// The connection breaks off.
-async fn cut_off(writer: &BodyWriter) {
+pub(super) async fn cut_off(writer: &BodyWriter) {
     // hyper drops what it has not flushed yet: what is in the ledger as sent should be on the wire.
     tokio::time::sleep(FLUSH).await;
     let _ = writer.send(Err(std::io::Error::other("cut, as the script says"))).await;

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::answers::{self, Event, Wish};
 use super::body::ChannelBody;
 use super::script::{Script, UsageReport};
-use super::{Consumed, Entry, anthropic};
+use super::{Consumed, Entry, anthropic, responses};
 use crate::support::money::{CENT, nanos};
 
 /// Answers one request; streams go on by themselves.
@@ -18,6 +18,10 @@ pub(super) fn answer(path: &str, request: &Value, script: &Script, entry: &Entry
     } else if path.ends_with("/embeddings") {
         let (answer, consumed) = answers::embedded(request, script);
         told(answer, consumed, script, entry)
+    } else if path.contains("/responses") {
+        responses::answer(path, request, script, entry)
+    } else if path.ends_with("/moderations") {
+        told(json!({"id": "modr-1", "model": request["model"], "results": [{"flagged": false}]}), Consumed::default(), script, entry)
     } else if path.ends_with("/models") {
         models(script, entry)
     } else if path.ends_with("/universal-ai") {
@@ -33,18 +37,23 @@ pub(super) fn answer(path: &str, request: &Value, script: &Script, entry: &Entry
     }
 }
 
+/// Whether that path is one of Eden AI's.
+pub(super) fn serves(path: &str) -> bool {
+    path.starts_with("/v3/")
+}
+
 /// What is billed: as the script says, or by the tokens.
-fn billed(consumed: Consumed, script: &Script) -> Consumed {
+pub(super) fn billed(consumed: Consumed, script: &Script) -> Consumed {
     Consumed { cost: script.cost.as_deref().map_or(consumed.cost, nanos), ..consumed }
 }
 
 /// A number of dollars, as programs print it.
-fn dollars(nanos: i64) -> Value {
+pub(super) fn dollars(nanos: i64) -> Value {
     serde_json::from_str(&format!("{nanos}e-09")).unwrap()
 }
 
 /// An answer in one piece that tells its cost.
-fn told(mut answer: Value, consumed: Consumed, script: &Script, entry: &Entry) -> Response<ChannelBody> {
+pub(super) fn told(mut answer: Value, consumed: Consumed, script: &Script, entry: &Entry) -> Response<ChannelBody> {
     let consumed = billed(consumed, script);
     answer["provider"] = json!("stand-in");
     if !script.no_cost {

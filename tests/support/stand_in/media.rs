@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::answers::{self, Event};
 use super::body::{self, ChannelBody};
 use super::script::{Script, UsageReport};
-use super::{Consumed, Entry};
+use super::{Consumed, Entry, edenai};
 
 /// The fields of a request, whether it is JSON or a form; of files, how long they are and what they hold.
 struct Wish {
@@ -37,6 +37,11 @@ pub(super) fn answer(path: &str, request: &Bytes, script: &Script, entry: &Entry
     }
 }
 
+/// An answer in one piece, with its cost where the API tells it.
+fn whole(wish: &Wish, answer: Value, consumed: Consumed, script: &Script, entry: &Entry) -> Response<ChannelBody> {
+    if edenai::serves(&wish.path) { edenai::told(answer, consumed, script, entry) } else { answers::whole(answer, consumed, script, entry) }
+}
+
 /// A token of usage, told as the script says.
 fn told(count: i64, script: &Script) -> i64 {
     match script.usage {
@@ -52,7 +57,7 @@ fn images(wish: &Wish, script: &Script, entry: &Entry) -> Response<ChannelBody> 
     if wish.model().starts_with("dall-e") {
         let each = if wish.get("quality") == "hd" { 80_000_000 } else { 40_000_000 };
         let data: Vec<Value> = (0..count).map(|_| json!({"url": "https://example.invalid/image.png"})).collect();
-        return answers::whole(json!({"created": 1, "data": data}), Consumed { cost: count * each, ..Consumed::default() }, script, entry);
+        return whole(wish, json!({"created": 1, "data": data}), Consumed { cost: count * each, ..Consumed::default() }, script, entry);
     }
     let (text, given, made) = (script.prompt.unwrap_or(20) * count, wish.images * 323 * count, script.tokens * count);
     let consumed = Consumed { prompt: text + given, cached: 0, completion: made, cost: text * 5_000 + given * 10_000 + made * 40_000 };
@@ -76,7 +81,7 @@ fn images(wish: &Wish, script: &Script, entry: &Entry) -> Response<ChannelBody> 
     }
     let mut answer = json!({"created": 1, "data": vec![json!({"b64_json": image}); usize::try_from(count).unwrap()]});
     answer.as_object_mut().unwrap().extend(usage.map(|usage| ("usage".to_owned(), usage)));
-    answers::whole(answer, consumed, script, entry)
+    whole(wish, answer, consumed, script, entry)
 }
 
 /// `tts-1` at $15 a million characters; `gpt-4o-mini-tts` at $0.60 and $12 a million tokens, one for 50 ms of what is said: `tokens=N` of them.
@@ -86,6 +91,7 @@ fn speech(wish: &Wish, script: &Script, entry: &Entry) -> Response<ChannelBody> 
     let by_character = wish.model().starts_with("tts");
     let cost = if by_character { characters * 15_000 } else { prompt * 600 + spoken * 12_000 };
     let consumed = Consumed { prompt, cached: 0, completion: spoken, cost };
+    let consumed = if edenai::serves(&wish.path) { edenai::billed(consumed, script) } else { consumed };
     // 24,000 samples a second of 16 bits.
     let audio = vec![7; usize::try_from(spoken).unwrap() * 2_400];
     if wish.get("stream_format") == "sse" {
@@ -105,6 +111,7 @@ fn speech(wish: &Wish, script: &Script, entry: &Entry) -> Response<ChannelBody> 
         return stream(events, consumed, script, entry);
     }
     let (writer, body) = body::channel();
+    let tells = edenai::serves(&wish.path) && !script.no_cost;
     let (script, entry) = (script.clone(), entry.clone());
     entry.update(|row| {
         row.consumed = consumed;
@@ -113,8 +120,7 @@ fn speech(wish: &Wish, script: &Script, entry: &Entry) -> Response<ChannelBody> 
     tokio::spawn(async move {
         for (index, piece) in audio.chunks(4_800).enumerate() {
             if script.cut == Some(index) {
-                let _ = writer.send(Err(std::io::Error::other("cut, as the script says"))).await;
-                return;
+                return answers::cut_off(&writer).await;
             }
             entry.sends(piece);
             if writer.send(Ok(Bytes::copy_from_slice(piece))).await.is_err() {
@@ -126,7 +132,11 @@ fn speech(wish: &Wish, script: &Script, entry: &Entry) -> Response<ChannelBody> 
         }
         entry.finish();
     });
-    Response::builder().header("content-type", "audio/pcm").body(body).unwrap()
+    let mut response = Response::builder().header("content-type", "audio/pcm");
+    if tells {
+        response = response.header("x-edenai-provider", "stand-in").header("x-edenai-cost", edenai::dollars(consumed.cost).to_string());
+    }
+    response.body(body).unwrap()
 }
 
 /// `whisper-1` at $0.0001 a second; `gpt-4o-transcribe` at $6 and $10 a million tokens of audio and text. It hears all that there is, whatever
@@ -182,8 +192,8 @@ fn transcript(wish: &Wish, script: &Script, entry: &Entry) -> Response<ChannelBo
             entry.finish();
             Response::builder().header("content-type", "text/plain; charset=utf-8").body(body::whole(text.into())).unwrap()
         }
-        "verbose_json" => answers::whole(with_usage(json!({"task": "transcribe", "duration": seconds, "text": text})), all, script, entry),
-        _ => answers::whole(with_usage(json!({"text": text})), all, script, entry),
+        "verbose_json" => whole(wish, with_usage(json!({"task": "transcribe", "duration": seconds, "text": text})), all, script, entry),
+        _ => whole(wish, with_usage(json!({"text": text})), all, script, entry),
     }
 }
 
@@ -227,8 +237,9 @@ impl Wish {
         self.fields.get(name).map_or("", String::as_str)
     }
 
+    /// Its name at its seller.
     fn model(&self) -> &str {
-        self.get("model")
+        self.get("model").rsplit('/').next().unwrap_or_default()
     }
 
     fn number(&self, name: &str) -> Option<i64> {

@@ -5,6 +5,8 @@ use serde_json::{Value, json};
 
 use super::answers::{self, Event};
 use super::body::{self, ChannelBody};
+use super::compatible::Manners;
+use super::edenai;
 use super::script::{Script, UsageReport};
 use super::vocabulary::Vocabulary;
 use super::{Consumed, Entry};
@@ -43,12 +45,30 @@ pub(super) fn answer(path: &str, request: &Value, script: &Script, entry: &Entry
         return answers::whole(kept, Consumed::default(), script, entry);
     }
     let wish = Wish::read(request, script);
+    let tells = edenai::serves(path) || Manners::of(path).is_some();
+    let mut consumed = wish.consumed(wish.completion, script);
+    if tells {
+        consumed = edenai::billed(consumed, script);
+    }
+    let tell = |response: &mut Value| {
+        if tells && !script.no_cost && response["usage"].is_object() {
+            response["usage"]["cost"] = edenai::dollars(consumed.cost);
+        }
+    };
     if !wish.stream {
-        return answers::whole(wish.response("completed", script), wish.consumed(wish.completion, script), script, entry);
+        let mut response = wish.response("completed", script);
+        tell(&mut response);
+        return if edenai::serves(path) { edenai::told(response, consumed, script, entry) } else { answers::whole(response, consumed, script, entry) };
+    }
+    let mut events = wish.events(script);
+    if let Some(last) = events.last_mut().filter(|_| tells) {
+        let mut event: Value = serde_json::from_str(&last.text).unwrap();
+        tell(&mut event["response"]);
+        *last = Event { text: event.to_string(), consumed, name: last.name.take(), carries_text: false };
     }
     let (writer, body) = body::channel();
-    entry.update(|row| row.would_report = Some(wish.consumed(wish.completion, script)));
-    tokio::spawn(answers::send(wish.events(script), script.clone(), entry.clone(), writer));
+    entry.update(|row| row.would_report = Some(consumed));
+    tokio::spawn(answers::send(events, script.clone(), entry.clone(), writer));
     Response::builder().header("content-type", "text/event-stream; charset=utf-8").header("x-request-id", "req-stand-in").body(body).unwrap()
 }
 

@@ -4,7 +4,8 @@ use super::Kind;
 use super::tokens::{self, Images};
 use crate::apis::json::Kind as JsonKind;
 use crate::apis::multipart;
-use crate::apis::openai::given::{Given, refused, unknown};
+use crate::apis::openai::fields::Added;
+use crate::apis::openai::given::{Given, is_added, refused, unknown};
 use crate::apis::read;
 use crate::apis::splice::Edits;
 use crate::apis::{Ask, AskError, RequestView, UnseenOutput};
@@ -33,6 +34,7 @@ pub(super) struct Wish {
     pub(super) background: Option<String>,
     /// Images that are given, a mask included.
     pub(super) given: usize,
+    added: Option<Added>,
 }
 
 /// What a parameter means for the cost.
@@ -58,8 +60,8 @@ enum Field {
 }
 
 /// Reads the request. Where the model is `named` elsewhere, that is it, whatever the body says.
-pub(super) fn read(kind: Kind, request: &RequestView<'_>, named: Option<&str>) -> Result<Wish, AskError> {
-    let mut wish = Wish::default();
+pub(super) fn read(kind: Kind, added: Option<Added>, request: &RequestView<'_>, named: Option<&str>) -> Result<Wish, AskError> {
+    let mut wish = Wish { added, ..Wish::default() };
     if kind == Kind::Generation {
         wish.read_json(request.body)?
     } else {
@@ -159,6 +161,7 @@ impl Wish {
             Field::Image => self.given += 1,
             Field::Free => given.skip()?,
             Field::Refused(reason) => return Err(refused(key, reason)),
+            Field::Unknown if is_added(self.added, key)? => given.skip()?,
             Field::Unknown => return Err(unknown(key, |key| self::field(kind, key) != Field::Unknown)),
         }
         Ok(())

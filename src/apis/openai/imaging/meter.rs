@@ -6,6 +6,7 @@ use super::tokens::bills_tokens;
 use super::usage;
 use crate::apis::event_meter::{EventMeter, EventReader, Verdict};
 use crate::apis::members::TopMembers;
+use crate::apis::pass_meter::reported_cost;
 use crate::apis::whole::WholeBody;
 use crate::apis::{Ask, Measured, Meter};
 use crate::prices::{ImageKind, Usage};
@@ -47,7 +48,7 @@ enum Said {
 impl WholeImages {
     pub(super) fn new(ask: &Ask) -> Self {
         let by_piece = (!bills_tokens(&ask.model)).then(|| ask.bound.input.image_kind());
-        Self { body: WholeBody::new(&["usage", "svg_usage"]), most: ask.bound.input, by_piece }
+        Self { body: WholeBody::new(&["usage", "svg_usage", "cost"]), most: ask.bound.input, by_piece }
     }
 }
 
@@ -79,7 +80,13 @@ impl Meter for WholeImages {
             Some(kind) => Some(told.unwrap_or_default().with_images(self.body.data_objects(), kind)),
             None => told,
         };
-        Measured { absurd: foreign || reported.is_some() && usage.is_none(), usage, complete: self.body.complete(), ..Measured::default() }
+        Measured {
+            absurd: foreign || reported.is_some() && usage.is_none(),
+            usage,
+            complete: self.body.complete(),
+            reported_cost: self.body.member("cost").and_then(reported_cost),
+            ..Measured::default()
+        }
     }
 }
 

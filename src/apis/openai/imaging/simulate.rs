@@ -10,6 +10,7 @@ use super::tokens::bills_tokens;
 use super::{Kind, tokens};
 use crate::apis::RequestView;
 use crate::apis::openai::azure;
+use crate::apis::openai::fields::Added;
 use crate::apis::openai::simulate::named_event;
 use crate::prices::Unit;
 use crate::sandbox::problem::Problem;
@@ -24,8 +25,9 @@ const LONGEST_SIDE: u16 = 4_096;
 const MAX_COUNT: u64 = 10;
 
 /// Answers `POST images/generations`, `images/edits` and `images/variations`.
-pub(super) fn answer(kind: Kind, request: &RequestView<'_>, faults: &Faults) -> Result<Simulated, Problem> {
-    let wish = ask::read(kind, request, azure::deployment(request.path)).map_err(|error| Problem::invalid(error.message, error.param.as_deref(), None))?;
+pub(super) fn answer(kind: Kind, added: Option<Added>, request: &RequestView<'_>, faults: &Faults) -> Result<Simulated, Problem> {
+    let wish =
+        ask::read(kind, added, request, azure::model_of(request, faults)).map_err(|error| Problem::invalid(error.message, error.param.as_deref(), None))?;
     let wants = Wants::of(&wish)?;
     let seed = Seed::of_bytes("images", seed_text(&wish).as_bytes());
     let usage = wants.tokens.then(|| usage(&wish)).filter(|_| !faults.no_usage);

@@ -10,7 +10,10 @@
 //!   96 by quality, and at most 8,294,400 pixels. An image given has at most 1,536 patches ("input image pricing of gpt-image-2", same place).
 //! - For later models, which know the qualities `xhigh` and `max`, OpenAI gives no figures. What was seen of their lower qualities is not
 //!   above `gpt-image-2`; `xhigh` and `max`, and `auto`, which may choose them, are held at twice its axis.
+//! - Google's guide "Image generation" for Gemini's models, which others sell in these shapes: an image has 2,520 tokens at most, at 4,096 pixels. Held is
+//!   three times that, since they may draw on the way to it.
 
+use crate::apis::sellers::name_at_seller;
 use crate::prices::{Unit, Usage};
 
 /// Tokens that stand for no byte of the prompt: of the format.
@@ -19,6 +22,8 @@ const PROMPT_TOKENS: u64 = 64;
 const IMAGE_TEXT_TOKENS: u64 = 256;
 /// Beside the image itself.
 const PARTIAL_TOKENS: u64 = 100;
+/// Of one image that Gemini makes.
+const GEMINI_TOKENS: u64 = 3 * 2_520;
 /// The most pixels that an image can have where any size can be asked for (OpenAI's guide "Image generation", "Size and quality options").
 const MOST_PIXELS: u64 = 8_294_400;
 
@@ -44,6 +49,8 @@ enum Family {
     FirstThinking,
     /// `gpt-image-2`.
     Second,
+    /// Google's, as others sell them.
+    Gemini,
     /// Whatever came later, and what is not known.
     Later,
 }
@@ -64,22 +71,19 @@ pub(super) fn most(images: &Images<'_>) -> Usage {
 
 /// Whether a model's images are billed by the token, whatever an answer leaves out.
 pub(super) fn bills_tokens(model: &str) -> bool {
-    name(model).contains("gpt-image") || name(model).contains("chatgpt-image")
-}
-
-/// `gpt-image-1` in `openai/gpt-image-1`.
-fn name(model: &str) -> &str {
-    model.rsplit('/').next().unwrap_or(model)
+    let name = name_at_seller(model);
+    name.contains("gpt-image") || name.contains("chatgpt-image")
 }
 
 // === impl Family ===
 
 impl Family {
     fn of(model: &str) -> Self {
-        let name = name(model);
+        let name = name_at_seller(model);
         match name {
             "gpt-image-1" | "gpt-image-1-mini" => Self::First,
             "gpt-image-2" => Self::Second,
+            _ if name.starts_with("gemini-") && name.contains("-image") => Self::Gemini,
             _ if name.starts_with("gpt-image-1.5") => Self::FirstThinking,
             // A dated version: `gpt-image-2-2026-04-21`.
             _ if name.starts_with("gpt-image-2-20") => Self::Second,
@@ -96,6 +100,9 @@ impl Family {
                 _ => [4_160, 6_240],
             };
             return if size == Some("1024x1024") { square } else { other };
+        }
+        if self == Self::Gemini {
+            return GEMINI_TOKENS;
         }
         let axis = match (self, quality) {
             (Self::Second, Some("low")) => 16,
@@ -122,7 +129,7 @@ impl Family {
             // Sixteen tiles: sixteen times as long as wide.
             Self::First | Self::FirstThinking => 65 + 129 * 16 + if high_fidelity { 6_240 } else { 0 },
             Self::Second => 1_536 + 128,
-            Self::Later => 8_400,
+            Self::Gemini | Self::Later => 8_400,
         }
     }
 
@@ -130,7 +137,7 @@ impl Family {
     fn words(self) -> u64 {
         match self {
             Self::First => 0,
-            Self::FirstThinking | Self::Later => 4_096,
+            Self::FirstThinking | Self::Gemini | Self::Later => 4_096,
             Self::Second => 1_024,
         }
     }
@@ -181,7 +188,8 @@ mod tests {
         for size in ["1024x1024", "2880x2880", "3840x2160", "2160x3840"] {
             assert!(made("gpt-image-2", Some(size), None) <= largest);
         }
-        for model in ["gpt-image-2.5-flare", "gpt-image-2.5-sunburst-2026-09-08", "chatgpt-image-latest", "flux"] {
+        assert_eq!(made("vertex/gemini-3.1-flash-image", Some("auto"), Some("high")), 7_560);
+        for model in ["gpt-image-2.5-flare", "gemini-nano-banana-2.1", "gpt-image-2.5-sunburst-2026-09-08", "chatgpt-image-latest", "flux"] {
             assert!(made(model, None, None) >= largest * 4 - 8, "{model}");
             assert_eq!(made(model, None, Some("max")), made(model, None, None));
             assert_eq!(made(model, None, Some("low")), largest);

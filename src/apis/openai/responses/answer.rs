@@ -3,6 +3,9 @@
 use std::ops::Range;
 
 use crate::apis::json::{JsonError, Kind, Scanner, Text};
+use crate::apis::openai::usage;
+use crate::apis::pass_meter::reported_cost;
+use crate::money::Usd;
 
 /// An id of something that the provider keeps.
 #[derive(Clone, Copy, Debug)]
@@ -20,6 +23,8 @@ pub(super) struct Response<'a> {
     pub(super) service_tier: Option<Text<'a>>,
     /// Where its usage stands; none where it is null.
     pub(super) usage: Option<Range<usize>>,
+    /// Where the cost stands that an API tells beside it.
+    cost: Option<Range<usize>>,
     /// Where the count of searches stands that are billed, if it tells.
     pub(super) searches_at: Option<Range<usize>>,
     /// Searches among the items of its output.
@@ -35,6 +40,7 @@ pub(super) fn response<'a>(scanner: &mut Scanner<'a>, into: &mut Response<'a>) -
         (b"model", Kind::String) => scanner.string().map(|model| into.model = Some(model)),
         (b"service_tier", Kind::String) => scanner.string().map(|tier| into.service_tier = Some(tier)),
         (b"usage", Kind::Object) => scanner.value().map(|usage| into.usage = Some(usage)),
+        (b"cost", Kind::Number | Kind::String) => scanner.value().map(|cost| into.cost = Some(cost)),
         (b"tool_usage", Kind::Object) => scanner.object(|scanner, member| match (member.key.raw(), scanner.kind()?) {
             (b"web_search", Kind::Object) => scanner.object(|scanner, member| match member.key.raw() {
                 b"num_requests" => scanner.value().map(|count| into.searches_at = Some(count)),
@@ -51,6 +57,16 @@ pub(super) fn response<'a>(scanner: &mut Scanner<'a>, into: &mut Response<'a>) -
         }),
         _ => scanner.skip(),
     })
+}
+
+// === impl Response ===
+
+impl Response<'_> {
+    /// The cost that it tells: beside its usage, as Eden AI does, or in it, as OpenRouter does too. `body` is what it was read from.
+    pub(super) fn reported_cost(&self, body: &[u8]) -> Option<Usd> {
+        let slice = |at: &Range<usize>| body.get(at.clone()).unwrap_or_default();
+        self.cost.as_ref().and_then(|at| reported_cost(slice(at))).or_else(|| self.usage.as_ref().and_then(|at| usage::cost(slice(at))))
+    }
 }
 
 /// What stands in an item of the output.

@@ -8,12 +8,15 @@ use super::items::ItemId;
 use super::{items, tools};
 use crate::apis::json::{Kind, Scanner, Text};
 use crate::apis::openai::ask::searches_by_itself;
+use crate::apis::openai::fields::Added;
+use crate::apis::openai::given::{is_added, unknown};
 use crate::apis::openai::images;
 use crate::apis::openai::vocabulary::Counter;
 use crate::apis::read::{self, boolean, integer, model, short};
 use crate::apis::seal::bare_length;
+use crate::apis::sellers::name_at_seller;
 use crate::apis::splice::{Edit, Edits, LimitEdit};
-use crate::apis::{Ask, AskError, AskErrorKind, KeptId, UnseenOutput};
+use crate::apis::{Ask, AskError, KeptId, UnseenOutput};
 use crate::prices::{Bound, Unit, Usage};
 
 /// Output limits beyond this are mistakes: no model comes near.
@@ -67,21 +70,17 @@ pub(super) struct Scan<'c> {
     pub(super) item_ids: Vec<ItemId>,
     /// Only the tokens are counted: nothing is billed, so nothing needs a bound.
     counted: bool,
+    added: Option<Added>,
 }
 
 /// Reads the body of `POST responses`. Where the model is `named` elsewhere, that is it, whatever the body says.
-pub(super) fn read_as(body: &[u8], named: Option<&str>) -> Result<Ask, AskError> {
-    read_with(body, named, None)
+pub(super) fn read_as(body: &[u8], added: Option<Added>, named: Option<&str>) -> Result<Ask, AskError> {
+    Scan { added, ..Scan::default() }.read(body, named)
 }
 
 /// Likewise, with the texts counted.
 pub(super) fn read_with(body: &[u8], named: Option<&str>, counter: Option<&Counter>) -> Result<Ask, AskError> {
-    let mut scan = Scan { counter, ..Scan::default() };
-    let insert_at = scan.body(body)?;
-    if let Some(named) = named {
-        scan.model = Some(named.to_owned());
-    }
-    scan.into_ask(insert_at)
+    Scan { counter, ..Scan::default() }.read(body, named)
 }
 
 /// Reads the body of `POST responses/input_tokens`.
@@ -104,6 +103,14 @@ pub(super) fn kept_ids(body: &[u8]) -> Vec<KeptId> {
 // === impl Scan ===
 
 impl Scan<'_> {
+    fn read(mut self, body: &[u8], named: Option<&str>) -> Result<Ask, AskError> {
+        let insert_at = self.body(body)?;
+        if let Some(named) = named {
+            self.model = Some(named.to_owned());
+        }
+        self.into_ask(insert_at)
+    }
+
     /// Walks the members of the body. Answers where its first one stands.
     fn body(&mut self, body: &[u8]) -> Result<usize, AskError> {
         let mut scanner = read::object(body)?;
@@ -121,7 +128,10 @@ impl Scan<'_> {
         match fields::field(key) {
             Field::MaxOutputTokens => self.limit = Some(limit(scanner)?),
             Field::MaxToolCalls if kind == Kind::Null => self.null_calls = Some(scanner.value()?),
-            Field::Unknown if !self.counted && (kind != Kind::Null || fields::case_variant(key).is_some()) => return Err(unknown(key)),
+            Field::Unknown if !self.counted && is_added(self.added, key)? => scanner.skip()?,
+            Field::Unknown if !self.counted && (kind != Kind::Null || fields::case_variant(key).is_some()) => {
+                return Err(unknown(key, |key| fields::field(key) != Field::Unknown));
+            }
             // A null is as good as nothing, whatever it is null of.
             _ if kind == Kind::Null => scanner.skip()?,
             Field::Model => self.model = Some(model(scanner)?),
@@ -293,14 +303,6 @@ fn one_of(scanner: &mut Scanner<'_>, param: &'static str, known: &[&str]) -> Res
     }
 }
 
-fn unknown(key: &str) -> AskError {
-    let key = short(key);
-    match fields::case_variant(&key) {
-        Some(right) => AskError { param: Some(key.clone()), message: format!("'{key}' must be written '{right}'"), kind: AskErrorKind::Invalid },
-        None => AskError::unsupported(key.clone(), format!("'{key}' is not known to this gateway, so what it costs cannot be bounded; leave it out")),
-    }
-}
-
 /// A member inside of `param` that is not known.
 pub(super) fn unknown_in(param: &'static str, key: &str) -> AskError {
     AskError::unsupported(param, format!("'{}' in '{param}' is not known to this gateway, so what it costs cannot be bounded", short(key)))
@@ -308,13 +310,14 @@ pub(super) fn unknown_in(param: &'static str, key: &str) -> AskError {
 
 /// OpenAI's models that reason: searches of the preview cost them what others do.
 fn reasons(model: &str) -> bool {
-    let numbered = model.strip_prefix('o').is_some_and(|rest| rest.starts_with(|first: char| first.is_ascii_digit()));
-    numbered || ["gpt-5", "gpt-6"].iter().any(|start| model.starts_with(start)) && !model.contains("-chat")
+    let name = name_at_seller(model);
+    let numbered = name.strip_prefix('o').is_some_and(|rest| rest.starts_with(|first: char| first.is_ascii_digit()));
+    numbered || ["gpt-5", "gpt-6"].iter().any(|start| name.starts_with(start)) && !name.contains("-chat")
 }
 
 /// OpenAI's models that never reason: all the output that they bill passes.
 fn shows_all(model: &str) -> bool {
-    ["gpt-3.5", "gpt-4", "chatgpt-4o"].iter().any(|start| model.starts_with(start))
+    ["gpt-3.5", "gpt-4", "chatgpt-4o"].iter().any(|start| name_at_seller(model).starts_with(start))
 }
 
 #[cfg(test)]

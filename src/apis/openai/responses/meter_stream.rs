@@ -11,6 +11,7 @@ use crate::apis::event_meter::{EventMeter, EventReader, Verdict};
 use crate::apis::read::remember;
 use crate::apis::tokens::at_most;
 use crate::apis::{Measured, Seal, Served};
+use crate::money::Usd;
 use crate::prices::{Unit, Usage};
 
 /// Seals that are remembered: a stream names few ids, and each of them again and again.
@@ -25,6 +26,8 @@ pub(super) struct Reader {
     searches: bool,
     sealer: Option<Sealer>,
     usage: Option<Usage>,
+    /// What the provider says it costs.
+    cost: Option<Usd>,
     absurd: bool,
     model: Option<String>,
     service_tier: Option<String>,
@@ -48,6 +51,7 @@ impl StreamMeter {
             searches,
             sealer: seal.map(Sealer::new),
             usage: None,
+            cost: None,
             absurd: false,
             model: None,
             service_tier: None,
@@ -81,6 +85,7 @@ impl Reader {
     fn read_usage(&mut self, event: &Event<'_>, data: &[u8]) {
         let Some(response) = &event.response else { return };
         let Some(at) = &response.usage else { return };
+        self.cost = response.reported_cost(data);
         let slice = |at: &std::ops::Range<usize>| data.get(at.clone()).unwrap_or_default();
         let told = response.searches_at.as_ref().map(|at| usage::read_count(slice(at)));
         let usage = usage::read(slice(at));
@@ -148,7 +153,7 @@ impl EventReader for Reader {
             input: None,
             served_output: self.served.tokens(),
             complete: done,
-            reported_cost: None,
+            reported_cost: self.cost,
         }
     }
 

@@ -49,7 +49,7 @@ impl WholeMeter {
             input: None,
             served_output: response.generated,
             complete: true,
-            reported_cost: None,
+            reported_cost: response.reported_cost(body),
         };
         let mut sealer = Sealer::new(self.seal.clone()?);
         let mut sealed = Vec::with_capacity(body.len() + response.ids.len() * 40);

@@ -35,7 +35,7 @@ struct Judged {
 }
 
 /// Answers `POST moderations`.
-pub(in crate::apis::openai) fn answer(body: &[u8]) -> Result<Simulated, Problem> {
+pub(in crate::apis) fn answer(body: &[u8]) -> Result<Simulated, Problem> {
     let body = fields::object(body)?;
     let map = body.as_object().ok_or_else(|| Problem::not_json("it holds another JSON value"))?;
     let model = fields::text(map, "model", "model")?.unwrap_or(DEFAULT_MODEL);

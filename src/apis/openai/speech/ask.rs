@@ -1,7 +1,8 @@
 //! Reads what a request for speech asks for.
 
 use crate::apis::json::Kind;
-use crate::apis::openai::given::{Given, unknown};
+use crate::apis::openai::fields::Added;
+use crate::apis::openai::given::{Given, is_added, unknown};
 use crate::apis::read;
 use crate::apis::splice::Edits;
 use crate::apis::{Ask, AskError, UnseenOutput};
@@ -32,7 +33,7 @@ pub(super) struct Wish {
 }
 
 /// Reads the body. Where the model is `named` elsewhere, that is it, whatever the body says.
-pub(super) fn read(body: &[u8], named: Option<&str>) -> Result<Wish, AskError> {
+pub(super) fn read(body: &[u8], added: Option<Added>, named: Option<&str>) -> Result<Wish, AskError> {
     let mut wish = Wish::default();
     let mut scanner = read::object(body)?;
     scanner.object(|scanner, member| {
@@ -59,6 +60,7 @@ pub(super) fn read(body: &[u8], named: Option<&str>) -> Result<Wish, AskError> {
             }
             // However slowly it is read, the bound allows for it.
             "speed" => given.skip()?,
+            _ if is_added(added, key)? => given.skip()?,
             _ => return Err(unknown(key, known)),
         }
         Ok::<(), AskError>(())

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use super::ask::{self, Wish, bills_characters};
 use super::sound::TOKENS_PER_SECOND;
 use super::voices::{FORMATS, silence};
+use crate::apis::openai::fields::Added;
 use crate::apis::openai::simulate::named_event;
 use crate::sandbox::problem::Problem;
 use crate::sandbox::{Faults, Simulated, fields, text};
@@ -22,8 +23,8 @@ const MOST_MILLIS: u64 = 600_000;
 const PIECE: usize = 16 << 10;
 
 /// Answers `POST audio/speech`.
-pub(super) fn answer(body: &[u8], named: Option<&str>, faults: &Faults) -> Result<Simulated, Problem> {
-    let wish = ask::read(body, named).map_err(|error| Problem::invalid(error.message, error.param.as_deref(), None))?;
+pub(super) fn answer(body: &[u8], added: Option<Added>, named: Option<&str>, faults: &Faults) -> Result<Simulated, Problem> {
+    let wish = ask::read(body, added, named).map_err(|error| Problem::invalid(error.message, error.param.as_deref(), None))?;
     let object = fields::object(body)?;
     if let Some(map) = object.as_object() {
         fields::check_decimal(map, "speed", 0.25, 4.0)?;

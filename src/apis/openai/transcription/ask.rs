@@ -2,8 +2,10 @@
 
 use super::Kind;
 use crate::apis::multipart::{self, Part};
-use crate::apis::openai::given::{Given, unknown};
+use crate::apis::openai::fields::Added;
+use crate::apis::openai::given::{Given, is_added, unknown};
 use crate::apis::recording::{self, Container, SECOND, Unreadable};
+use crate::apis::sellers::name_at_seller;
 use crate::apis::splice::Edits;
 use crate::apis::{Ask, AskError, RequestView, UnseenOutput};
 use crate::prices::{Bound, Unit, Usage};
@@ -36,6 +38,7 @@ pub(super) struct Wish {
     chunked: bool,
     text_bytes: u64,
     samples: u64,
+    added: Option<Added>,
 }
 
 /// What a field means for the cost.
@@ -57,9 +60,9 @@ enum Field {
 }
 
 /// Reads the request. Where the model is `named` elsewhere, that is it, whatever the body says.
-pub(super) fn read(kind: Kind, request: &RequestView<'_>, named: Option<&str>) -> Result<Wish, AskError> {
+pub(super) fn read(kind: Kind, added: Option<Added>, request: &RequestView<'_>, named: Option<&str>) -> Result<Wish, AskError> {
     let form = multipart::read(request.headers, request.body)?;
-    let mut wish = Wish::default();
+    let mut wish = Wish { added, ..Wish::default() };
     for part in &form.parts {
         wish.take(kind, part)?;
     }
@@ -110,7 +113,7 @@ pub(super) fn bills_tokens(model: &str) -> bool {
 
 /// The least whole seconds that are billed.
 pub(super) fn least_seconds(model: &str) -> u64 {
-    let name = model.rsplit('/').next().unwrap_or(model);
+    let name = name_at_seller(model);
     if name.starts_with("whisper-large") || name.starts_with("distil-whisper") { LEAST_AT_GROQ } else { 1 }
 }
 
@@ -143,6 +146,7 @@ impl Wish {
             Field::Text => self.text_bytes = self.text_bytes.saturating_add(part.data.len() as u64).saturating_add(FORMAT_TOKENS),
             Field::Sample => self.samples += 1,
             Field::Free => {}
+            Field::Unknown if part.file.is_none() && is_added(self.added, key)? => {}
             Field::Unknown => return Err(unknown(key, |key| self::field(kind, key) != Field::Unknown)),
         }
         Ok(())

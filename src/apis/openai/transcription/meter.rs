@@ -6,6 +6,7 @@ use super::ask::{bills_tokens, least_seconds};
 use super::usage;
 use crate::apis::event_meter::{EventMeter, EventReader, Verdict};
 use crate::apis::members::TopMembers;
+use crate::apis::pass_meter::reported_cost;
 use crate::apis::whole::WholeBody;
 use crate::apis::{Ask, Measured, Meter};
 use crate::prices::Usage;
@@ -39,7 +40,7 @@ pub(super) struct Reader {
 impl WholeTranscript {
     pub(super) fn new(ask: &Ask) -> Self {
         Self {
-            body: WholeBody::new(&["usage", "duration"]),
+            body: WholeBody::new(&["usage", "duration", "cost"]),
             is_json: ask.asked_usage,
             tokens: bills_tokens(&ask.model),
             least_seconds: least_seconds(&ask.model),
@@ -75,6 +76,7 @@ impl Meter for WholeTranscript {
             complete: if self.is_json { self.body.complete() } else { self.body.ended() },
             // A token is at least a byte.
             served_output: self.body.seen(),
+            reported_cost: member("cost").and_then(reported_cost),
             ..Measured::default()
         }
     }

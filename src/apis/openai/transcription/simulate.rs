@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::Kind;
 use super::ask::{self, Wish, bills_tokens, least_seconds};
 use crate::apis::openai::azure;
+use crate::apis::openai::fields::Added;
 use crate::apis::openai::simulate::named_event;
 use crate::apis::{RequestView, multipart};
 use crate::sandbox::problem::Problem;
@@ -12,8 +13,9 @@ use crate::sandbox::seed::Seed;
 use crate::sandbox::{Faults, Simulated, text};
 
 /// Answers `POST audio/transcriptions` and `audio/translations`.
-pub(super) fn answer(kind: Kind, request: &RequestView<'_>, faults: &Faults) -> Result<Simulated, Problem> {
-    let wish = ask::read(kind, request, azure::deployment(request.path)).map_err(|error| Problem::invalid(error.message, error.param.as_deref(), None))?;
+pub(super) fn answer(kind: Kind, added: Option<Added>, request: &RequestView<'_>, faults: &Faults) -> Result<Simulated, Problem> {
+    let wish =
+        ask::read(kind, added, request, azure::model_of(request, faults)).map_err(|error| Problem::invalid(error.message, error.param.as_deref(), None))?;
     let tokens = bills_tokens(wish.model());
     check(&wish, tokens)?;
     let seed = seed(request);

@@ -8,7 +8,7 @@ use crate::apis::multipart::tests::form;
 use crate::prices::{Unit, Usage};
 
 fn ask(kind: Kind, headers: &HeaderMap, body: &Bytes) -> Result<Ask, AskError> {
-    read(kind, &RequestView { method: &Method::POST, path: "images", query: None, headers, body }, None).map(Wish::into_ask)
+    read(kind, None, &RequestView { method: &Method::POST, path: "images", query: None, headers, body }, None).map(Wish::into_ask)
 }
 
 fn generation(more: Value) -> Result<Ask, AskError> {

@@ -7,7 +7,7 @@ use crate::apis::multipart::tests::form;
 
 fn answer(body: &Value, faults: &Faults) -> Result<Simulated, Problem> {
     let body = Bytes::from(body.to_string());
-    super::answer(Kind::Generation, &RequestView { method: &Method::POST, path: "", query: None, headers: &HeaderMap::new(), body: &body }, faults)
+    super::answer(Kind::Generation, None, &RequestView { method: &Method::POST, path: "", query: None, headers: &HeaderMap::new(), body: &body }, faults)
 }
 
 fn json(simulated: &Simulated) -> Value {
@@ -63,7 +63,7 @@ fn a_stream_ends_with_the_image_that_is_sent_when_it_is_not_streamed() {
 #[test]
 fn a_form_is_answered_alike_whatever_its_boundary() {
     let view = |headers: &HeaderMap, body: &Bytes| {
-        super::answer(Kind::Edit, &RequestView { method: &Method::POST, path: "", query: None, headers, body }, &Faults::default()).unwrap()
+        super::answer(Kind::Edit, None, &RequestView { method: &Method::POST, path: "", query: None, headers, body }, &Faults::default()).unwrap()
     };
     let (headers, body) = form(&[("model", None, b"gpt-image-1"), ("prompt", None, b"a hat"), ("image", Some("a.png"), b"x")]);
     let simulated = view(&headers, &body);

@@ -14,7 +14,7 @@ fn body(more: &Value) -> Value {
 }
 
 fn ask(more: &Value) -> Result<Ask, AskError> {
-    read_as(body(more).to_string().as_bytes(), None)
+    read_as(body(more).to_string().as_bytes(), None, None)
 }
 
 fn input(ask: &Ask) -> u64 {
@@ -24,7 +24,7 @@ fn input(ask: &Ask) -> u64 {
 /// The body as the provider gets it.
 fn upstream(more: &Value, limit: Option<u64>) -> Value {
     let text = Bytes::from(body(more).to_string());
-    serde_json::from_slice(&read_as(&text, None).unwrap().upstream_body(&text, limit)).unwrap()
+    serde_json::from_slice(&read_as(&text, None, None).unwrap().upstream_body(&text, limit)).unwrap()
 }
 
 fn ids(more: &Value) -> Vec<String> {
@@ -43,8 +43,10 @@ fn reads_what_is_asked_for() {
     assert_eq!((ask.bound.output_tokens, ask.bound.choices, ask.bound.windows, ask.bound.max_searches), (Some(500), 1, 0, 0));
     assert!((28..300).contains(&input(&ask)));
     assert_eq!((ask.bound.least_output, ask.unseen), (16, UnseenOutput::Any));
-    assert_eq!(read_as(br#"{"model":"gpt-4o","input":"x"}"#, None).unwrap().unseen, UnseenOutput::UpTo(0));
-    assert_eq!(read_as(br#"{"input":"x"}"#, Some("o3")).unwrap().model, "o3");
+    for model in ["gpt-4o", "openai/gpt-4o"] {
+        assert_eq!(read_as(format!(r#"{{"model":"{model}","input":"x"}}"#).as_bytes(), None, None).unwrap().unseen, UnseenOutput::UpTo(0), "{model}");
+    }
+    assert_eq!(read_as(br#"{"input":"x"}"#, None, Some("o3")).unwrap().model, "o3");
     for param in ["temperature", "top_p", "store", "metadata", "include", "user", "truncation", "text", "parallel_tool_calls", "prompt_cache_key", "moderation"]
     {
         assert!(super::tests::ask(&json!({ param: null })).is_ok(), "{param}");
@@ -57,7 +59,7 @@ fn the_limit_is_set_where_it_is_lowered() {
         assert_eq!(upstream(&more, Some(77))["max_output_tokens"], 77);
     }
     let text = Bytes::from(body(&json!({"max_output_tokens": 5})).to_string());
-    assert_eq!(read_as(&text, None).unwrap().upstream_body(&text, None), text, "not a byte changes");
+    assert_eq!(read_as(&text, None, None).unwrap().upstream_body(&text, None), text, "not a byte changes");
 }
 
 #[test]
@@ -82,7 +84,7 @@ fn what_is_not_known_is_refused_by_name() {
             .is_ok()
     );
     for text in ["", "[]", "{\"model\":\"gpt-5\",\"model\":\"gpt-5\",\"input\":\"\"}", "{\"model\":\"gpt-5\",\"input\":7}", "{\"input\":\"x\"}"] {
-        assert!(read_as(text.as_bytes(), None).is_err(), "{text}");
+        assert!(read_as(text.as_bytes(), None, None).is_err(), "{text}");
     }
 }
 
@@ -115,7 +117,7 @@ fn ids_must_be_sealed_where_they_stand_for_something() {
     let own = Seal::new(b"key", "me").unwrap();
     assert!(kept_ids(body(&json!({"previous_response_id": "resp_2"})).to_string().as_bytes()).iter().all(|kept| !own.owns(kept)));
     // One whose letters are escaped could be two things.
-    assert!(read_as(br#"{"model":"gpt-5","input":"x","previous_response_id":"resp\u005f1"}"#, None).is_err());
+    assert!(read_as(br#"{"model":"gpt-5","input":"x","previous_response_id":"resp\u005f1"}"#, None, None).is_err());
     assert!(ask(&json!({"previous_response_id": 7})).is_err());
 }
 
@@ -268,7 +270,7 @@ proptest! {
     fn no_id_passes_unchecked(items in proptest::collection::vec(values(), 0..5), previous in proptest::option::of(Just(SEALED))) {
         let more = json!({"input": items, "previous_response_id": previous});
         let text = Bytes::from(body(&more).to_string());
-        if let Ok(ask) = read_as(&text, None) {
+        if let Ok(ask) = read_as(&text, None, None) {
             let sent: Value = serde_json::from_slice(&ask.upstream_body(&text, Some(16))).unwrap();
             let checked: Vec<String> = kept_ids(&text).into_iter().map(|kept| kept.id).collect();
             for item in sent["input"].as_array().unwrap() {

@@ -5,7 +5,7 @@ use super::*;
 fn ask(more: Value) -> Result<Ask, AskError> {
     let mut body = json!({"model": "gpt-4o-mini-tts", "input": "Hello, world.", "voice": "alloy"});
     body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-    read(body.to_string().as_bytes(), None).map(Wish::into_ask)
+    read(body.to_string().as_bytes(), None, None).map(Wish::into_ask)
 }
 
 #[test]
@@ -34,5 +34,5 @@ fn what_cannot_be_priced_is_refused_by_name() {
     ] {
         assert_eq!(ask(more.clone()).unwrap_err().param.as_deref(), Some(param), "{more}");
     }
-    assert!(read(br#"{"model":"tts-1","input":"a","input":"bbb"}"#, None).is_err());
+    assert!(read(br#"{"model":"tts-1","input":"a","input":"bbb"}"#, None, None).is_err());
 }

@@ -5,7 +5,9 @@ use crate::apis::RequestView;
 
 fn ask(model: &str) -> Ask {
     let body = Bytes::from(format!(r#"{{"model":"{model}","input":"Hello, world.","voice":"alloy"}}"#));
-    super::super::Speech.ask(&RequestView { method: &http::Method::POST, path: "", query: None, headers: &http::HeaderMap::new(), body: &body }).unwrap()
+    super::super::Speech { added: None }
+        .ask(&RequestView { method: &http::Method::POST, path: "", query: None, headers: &http::HeaderMap::new(), body: &body })
+        .unwrap()
 }
 
 #[test]

@@ -4,7 +4,7 @@ use crate::apis::recording;
 fn answered(more: Value, faults: &Faults) -> Result<Simulated, Problem> {
     let mut body = json!({"model": "gpt-4o-mini-tts", "input": "Hello, world. This is spoken.", "voice": "alloy"});
     body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-    answer(body.to_string().as_bytes(), None, faults)
+    answer(body.to_string().as_bytes(), None, None, faults)
 }
 
 #[test]

@@ -8,7 +8,7 @@ use crate::apis::recording::tests::wav;
 
 fn ask_of(kind: Kind, parts: &[(&str, Option<&str>, &[u8])]) -> Result<Ask, AskError> {
     let (headers, body): (_, Bytes) = form(parts);
-    read(kind, &RequestView { method: &Method::POST, path: "", query: None, headers: &headers, body: &body }, None).map(Wish::into_ask)
+    read(kind, None, &RequestView { method: &Method::POST, path: "", query: None, headers: &headers, body: &body }, None).map(Wish::into_ask)
 }
 
 /// A recording of two and a half seconds, and these fields.

@@ -9,7 +9,7 @@ fn answered(kind: Kind, fields: &[(&str, &str)], faults: &Faults) -> Result<Simu
     let mut parts = vec![("file", Some("a.wav"), audio.as_slice())];
     parts.extend(fields.iter().map(|(name, value)| (*name, None, value.as_bytes())));
     let (headers, body): (_, Bytes) = form(&parts);
-    answer(kind, &RequestView { method: &http::Method::POST, path: "", query: None, headers: &headers, body: &body }, faults)
+    answer(kind, None, &RequestView { method: &http::Method::POST, path: "", query: None, headers: &headers, body: &body }, faults)
 }
 
 fn transcribed(fields: &[(&str, &str)]) -> Simulated {
