@@ -201,7 +201,7 @@ fn say_what_is_in_force(live: &Live) {
             tracing::warn!(upstream = upstream.name, "the upstream is off: {variable} is not set. Its routes serve sandbox tokens only");
         }
     }
-    tracing::info!(routes = snapshot.routes.all().len(), models = snapshot.prices.models_count(), prices = snapshot.prices.version(), "configuration");
+    tracing::info!(routes = snapshot.routes.all().len(), models = snapshot.prices.models_count(), prices = &**snapshot.prices.version(), "configuration");
 }
 
 async fn housekeeping(proxy: Arc<Proxy>) {

@@ -53,8 +53,8 @@ pub(in crate::ledger) fn record(number: u64) -> Record {
             cost: usd(number * 3),
             certainty: [Certainty::Exact, Certainty::Estimated, Certainty::Uncertain][usize::try_from(number % 3).unwrap()],
             usage: Usage::default().with(Unit::Input, number).with(Unit::Output, number * 1_000_003),
-            label: label("text__chat"),
-            price_version: format!("v{number}"),
+            label: Arc::new(label("text__chat")),
+            price_version: format!("v{number}").into(),
         }),
     };
     let facts = HoldFacts {

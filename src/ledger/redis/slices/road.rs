@@ -92,7 +92,7 @@ impl Slices {
         let (admitted, wake) = {
             let mut table = of.table();
             let Some(part) = table.admit(Instant::now(), &key, want) else { return Ok(None) };
-            let label = Arc::new(request.label.clone());
+            let label = Arc::clone(&request.label);
             let (on_token, on_account, slice) = (part.on_token, part.on_account, Some(part.slice));
             let facts = HoldFacts { amount: want, on_token, on_account, lease: request.lease, label, slice };
             let hold = AdmittedHold { hold: request.hold, account: Arc::clone(&of.account), token: request.token, facts };

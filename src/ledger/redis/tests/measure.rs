@@ -80,7 +80,7 @@ async fn what_a_request_from_a_slice_costs() {
         price_version: "2026-01-01".into(),
     };
     let admitted = |number: usize| {
-        let label = Arc::new(label("text__chat"));
+        let label = label("text__chat");
         let facts = HoldFacts { amount: usd(1_000_000), on_token: true, on_account: true, lease: LEASE, label, slice: Some(slice) };
         AdmittedHold { hold: hold_id(number), account: ACCOUNT.into(), token, facts }
     };

@@ -36,7 +36,7 @@ fn take(desk: &Desk, slice: usize, most: i64) -> Option<Taken> {
 
 /// A request that was admitted from a slice.
 fn admitted(hold: usize, amount: i64) -> AdmittedHold {
-    let facts = HoldFacts { amount: usd(amount), on_token: true, on_account: false, lease: LEASE, label: Arc::new(label("admitted")), slice: Some(hold_id(S)) };
+    let facts = HoldFacts { amount: usd(amount), on_token: true, on_account: false, lease: LEASE, label: label("admitted"), slice: Some(hold_id(S)) };
     AdmittedHold { hold: hold_id(hold), account: ACCOUNT.into(), token: TOKEN, facts }
 }
 
@@ -265,7 +265,7 @@ impl Desk {
     fn restore_from(&self, hold: usize, amount: i64) -> Answer<Restored> {
         let AdmittedHold { hold, token, facts, .. } = admitted(hold, amount);
         let HoldFacts { amount, on_token, on_account, lease, label, slice } = facts;
-        let lost = LostHold { hold, token, amount, on_token, on_account, lease, label: (*label).clone(), slice };
+        let lost = LostHold { hold, token, amount, on_token, on_account, lease, label, slice };
         self.run(async |operations| operations.restore(ACCOUNT, &lost).await.unwrap().0)
     }
 
