@@ -109,7 +109,17 @@ pub(super) struct Part {
     pub(super) slice: HoldId,
     pub(super) on_token: bool,
     pub(super) on_account: bool,
-    pub(super) free_after: Usd,
+}
+
+/// What the store is told of next.
+#[derive(Debug)]
+pub(super) struct Next {
+    /// Requests, the oldest first.
+    pub(super) admitted: Vec<AdmittedHold>,
+    /// Whether these are all.
+    pub(super) all: bool,
+    /// Requests that it will never be told of.
+    pub(super) abandoned: Vec<AdmittedHold>,
 }
 
 /// A slice that is to be asked for.
@@ -152,21 +162,19 @@ impl Table {
         true
     }
 
-    /// Whether a slice has so much.
-    pub(super) fn reaches(&self, now: Instant, key: &Key, want: Usd) -> bool {
-        self.places.get(key).and_then(|place| place.slice.as_ref()).is_some_and(|slice| now < slice.usable_until && want <= slice.free())
+    /// What a request would be admitted from, if there is a slice that has all that it wants.
+    pub(super) fn part(&self, now: Instant, key: &Key, want: Usd) -> Option<Part> {
+        let slice = self.places.get(key)?.slice.as_ref().filter(|slice| now < slice.usable_until && want <= slice.free())?;
+        Some(Part { slice: slice.id, on_token: slice.on_token, on_account: slice.on_account })
     }
 
-    /// Admits a request from a slice, if that has all that it wants: then it is to be told.
-    pub(super) fn admit(&mut self, now: Instant, key: &Key, want: Usd) -> Option<Part> {
-        if !self.reaches(now, key, want) {
-            return None;
-        }
+    /// Admits a request from that slice, if it still has all that it wants: then it is to be told. Returns what is free after.
+    pub(super) fn admit(&mut self, now: Instant, key: &Key, want: Usd, from: &Part) -> Option<Usd> {
+        self.part(now, key, want).filter(|part| part == from)?;
         let slice = self.places.get_mut(key)?.slice.as_mut()?;
         slice.unregistered = slice.unregistered.plus(want).ok()?;
         slice.used = now;
-        let free_after = slice.beside.plus(slice.free()).unwrap_or(slice.beside);
-        Some(Part { slice: slice.id, on_token: slice.on_token, on_account: slice.on_account, free_after })
+        Some(slice.beside.plus(slice.free()).unwrap_or(slice.beside))
     }
 
     /// A request that was admitted from a slice. True where somebody has to see to it that the store is told in time: it is the first, or enough for a call.
@@ -181,17 +189,19 @@ impl Table {
         self.untold_ids.contains(&hold)
     }
 
-    /// What the store is told of next: `most` requests, the oldest first, and whether these are all.
-    pub(super) fn tell_next(&mut self, now: Instant, most: usize) -> (Vec<AdmittedHold>, bool) {
+    /// What the store is told of next, `most` requests.
+    pub(super) fn tell_next(&mut self, now: Instant, most: usize) -> Next {
+        let mut abandoned = Vec::new();
         while self.untold.front().is_some_and(|(since, _)| now.saturating_duration_since(*since) > TELLABLE) {
             let Some((_, hold)) = self.untold.pop_front() else { break };
             tracing::warn!(hold = %hold.hold, "an admission could not be told for a minute: it is charged with its slice");
             self.untold_ids.remove(&hold.hold);
             self.abandon(&hold);
+            abandoned.push(hold);
         }
-        let next: Vec<AdmittedHold> = self.untold.iter().take(most).map(|(_, hold)| hold.clone()).collect();
-        let all = next.len() == self.untold.len();
-        (next, all)
+        let admitted: Vec<AdmittedHold> = self.untold.iter().take(most).map(|(_, hold)| hold.clone()).collect();
+        let all = admitted.len() == self.untold.len();
+        Next { admitted, all, abandoned }
     }
 
     /// The store knows as many requests of those that were told next.

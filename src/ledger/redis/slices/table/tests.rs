@@ -125,7 +125,8 @@ impl Pair {
         match step {
             Step::Ask(amount) => {
                 self.table.asked(self.now, key(), usd(amount));
-                if let Some(part) = self.table.admit(self.now, &key(), usd(amount)) {
+                let part = self.table.part(self.now, &key(), usd(amount));
+                if let Some(part) = part.filter(|part| self.table.admit(self.now, &key(), usd(amount), part).is_some()) {
                     self.asked += 1;
                     let hold = HoldId::derived(&[&self.asked.to_string()]);
                     let facts = HoldFacts { amount: usd(amount), on_token: true, slice: Some(part.slice), ..HoldFacts::default() };
@@ -144,7 +145,7 @@ impl Pair {
                 }
             }
             Step::Tell(answer) => {
-                let (admitted, all) = self.table.tell_next(self.now, MOST);
+                let Next { admitted, all, .. } = self.table.tell_next(self.now, MOST);
                 let cares = self.table.care(self.now, all);
                 if matches!(answer, Answer::WasNotAsked) {
                     return;
@@ -211,9 +212,9 @@ fn with_a_slice() -> Pair {
 fn nothing_is_admitted_from_a_slice_whose_time_may_be_up() {
     let mut pair = with_a_slice();
     pair.play(Step::Wait(2_499));
-    assert!(pair.table.reaches(pair.now, &key(), usd(100)) && !pair.table.reaches(pair.now, &key(), usd(101)));
+    assert!(pair.table.part(pair.now, &key(), usd(100)).is_some() && pair.table.part(pair.now, &key(), usd(101)).is_none());
     pair.play(Step::Wait(1));
-    assert!(!pair.table.reaches(pair.now, &key(), usd(1)));
+    assert_eq!(pair.table.part(pair.now, &key(), usd(1)), None);
 }
 
 #[test]
@@ -234,7 +235,7 @@ fn what_was_called_back_is_seen_with_the_next_look_and_none_is_asked_for_a_while
     pair.play(Step::Recall);
     pair.play(Step::Wait(40));
     pair.play(Step::Tell(Answer::Comes));
-    assert!(!pair.table.reaches(pair.now, &key(), usd(1)));
+    assert_eq!(pair.table.part(pair.now, &key(), usd(1)), None);
     for _ in 0..4 {
         pair.play(Step::Ask(25));
     }
