@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 
 use super::demand::{Demand, Size};
 use crate::ledger::redis::memory::AdmittedHold;
-use crate::ledger::redis::operations::{Care, Cared, SliceState, Taken};
+use crate::ledger::redis::operations::{Care, Cared, Recalls, SliceState, Taken};
 use crate::ledger::types::HoldId;
 use crate::money::Usd;
 use crate::tokens::{SecretHash, TokenId};
@@ -29,8 +29,10 @@ pub(in crate::ledger::redis) const LEASE: Duration = Duration::from_secs(3);
 const MARGIN: Duration = Duration::from_millis(500);
 /// A slice that nobody used for so long is given back.
 const IDLE: Duration = Duration::from_secs(1);
-/// How often the store is asked whether a slice was called back.
-const LOOK: Duration = Duration::from_millis(40);
+/// How often the store is asked whether any slice was called back.
+const GLANCE: Duration = Duration::from_millis(40);
+/// How often each slice is looked after, where none was: one that is used is renewed, one that is not goes back.
+const LOOK: Duration = Duration::from_millis(500);
 /// How often a slice may be filled.
 const FILL: Duration = Duration::from_millis(5);
 /// No slice is asked for so long after one was called back.
@@ -69,8 +71,16 @@ pub(super) struct Table {
     untold: VecDeque<(Instant, AdmittedHold)>,
     untold_ids: HashSet<HoldId>,
     wanted: Vec<Key>,
-    next_care: Option<Instant>,
-    cared_at: Option<Instant>,
+    /// When open slices are looked after next, the first in front. What a slice does not say of itself is out of date.
+    looks: VecDeque<(Instant, HoldId)>,
+    /// Open slices that may have to be filled.
+    low: Vec<HoldId>,
+    /// When the store was asked last what was called back.
+    glanced_at: Option<Instant>,
+    /// How often slices of the account were called back, as it said.
+    recalls: Option<u64>,
+    /// When slices are given back next, or tried to.
+    return_at: Option<Instant>,
     tidied_at: Option<Instant>,
     closed: bool,
 }
@@ -101,6 +111,9 @@ struct Slice {
     usable_until: Instant,
     used: Instant,
     looked: Instant,
+    look_at: Instant,
+    /// Whether it is among those that may have to be filled.
+    low: bool,
 }
 
 /// A request's part of a slice.
@@ -133,6 +146,14 @@ pub(super) struct Want {
 // === impl Slice ===
 
 impl Slice {
+    /// It is filled up to `most` where it is low, and renewed where it was used.
+    fn goes_on(&mut self, now: Instant, most: Usd) -> (HoldId, Care) {
+        let lease = if self.used >= self.looked { LEASE } else { Duration::ZERO };
+        let fill_to = if twice(self.free()) < most { most } else { Usd::ZERO };
+        self.looked = now;
+        (self.id, Care::GoOn { fill_to, lease })
+    }
+
     fn free(&self) -> Usd {
         self.amount.minus(self.unregistered).unwrap_or(Usd::ZERO).max(Usd::ZERO)
     }
@@ -171,9 +192,14 @@ impl Table {
     /// Admits a request from that slice, if it still has all that it wants: then it is to be told. Returns what is free after.
     pub(super) fn admit(&mut self, now: Instant, key: &Key, want: Usd, from: &Part) -> Option<Usd> {
         self.part(now, key, want).filter(|part| part == from)?;
-        let slice = self.places.get_mut(key)?.slice.as_mut()?;
+        let place = self.places.get_mut(key)?;
+        let slice = place.slice.as_mut()?;
         slice.unregistered = slice.unregistered.plus(want).ok()?;
         slice.used = now;
+        if !slice.low && twice(slice.free()) < place.demand.most(now) {
+            slice.low = true;
+            self.low.push(slice.id);
+        }
         Some(slice.beside.plus(slice.free()).unwrap_or(slice.beside))
     }
 
@@ -250,10 +276,12 @@ impl Table {
                 place.pause = FIRST_PAUSE;
                 let Taken { amount, on_token, on_account, free, usable } = taken;
                 let usable_until = asked + usable.saturating_sub(MARGIN);
-                let slice = Slice { id: want.slice, amount, unregistered: Usd::ZERO, on_token, on_account, beside: free, usable_until, used: now, looked: now };
-                place.slice = Some(slice);
-                self.open.insert(want.slice, want.key);
-                self.care_by(now + LOOK);
+                let (id, unregistered, beside) = (want.slice, Usd::ZERO, free);
+                let (used, looked, look_at, low) = (now, now, now + LOOK, false);
+                place.slice = Some(Slice { id, amount, unregistered, on_token, on_account, beside, usable_until, used, looked, look_at, low });
+                self.open.insert(id, want.key);
+                self.looks.push_back((look_at, id));
+                self.glanced_at.get_or_insert(now);
                 true
             }
             (Some(place), None) => {
@@ -280,11 +308,7 @@ impl Table {
     fn gives_back(&mut self, now: Instant, slice: HoldId) {
         self.open.remove(&slice);
         self.returning.insert(slice);
-        self.care_by(now);
-    }
-
-    fn care_by(&mut self, at: Instant) {
-        self.next_care = Some(self.next_care.map_or(at, |next| next.min(at)));
+        self.return_at = Some(now);
     }
 
     /// Nothing is admitted any more from slices of a token, or from any: they go back. Returns whether there was one.
@@ -317,7 +341,13 @@ impl Table {
     /// When the store has to be told something next, though no request ends; none: there is nothing.
     pub(super) fn care_at(&self) -> Option<Instant> {
         let tell = self.untold.front().map(|(since, _)| *since + TELL);
-        tell.into_iter().chain(self.next_care).min()
+        let look = self.looks.front().map(|(at, _)| *at);
+        [tell, look, self.glance_at(), self.return_at].into_iter().flatten().min()
+    }
+
+    /// When the store is to be asked what was called back, if nothing else is told meanwhile.
+    fn glance_at(&self) -> Option<Instant> {
+        self.glanced_at.filter(|_| !self.open.is_empty()).map(|at| at + GLANCE)
     }
 
     /// Whether it has to be told now.
@@ -325,46 +355,92 @@ impl Table {
         self.untold.len() >= MOST_TOLD || self.care_at().is_some_and(|at| at <= now)
     }
 
-    /// What is to become of slices whose time it is, once the next requests are told: `all` of them, or not.
+    /// Whether the store is to be asked what was called back, even if there is nothing to tell.
+    pub(super) fn glances(&self, now: Instant) -> bool {
+        self.glance_at().is_some_and(|at| at <= now)
+    }
+
+    /// What is to become of slices whose time it is, once the next requests are told: `all` of them, or not. The store is asked now.
     pub(super) fn care(&mut self, now: Instant, all: bool) -> Vec<(HoldId, Care)> {
-        let due = self.next_care.is_some_and(|next| next <= now);
-        if !due && self.cared_at.is_some_and(|at| now.saturating_duration_since(at) < FILL) {
-            return Vec::new();
-        }
-        self.cared_at = Some(now);
+        self.glanced_at = Some(now);
         self.tidy(now);
-        let (mut cares, mut closed, mut next) = (Vec::new(), Vec::new(), None::<Instant>);
-        for key in self.open.values() {
-            let Some(place) = self.places.get_mut(key) else { continue };
-            let Some(slice) = &mut place.slice else { continue };
-            if now >= slice.usable_until || now.saturating_duration_since(slice.used) >= IDLE {
-                closed.extend(place.slice.take());
-                continue;
-            }
-            let most = place.demand.size(now).map_or(Usd::ZERO, |size| size.most);
-            let since = now.saturating_duration_since(slice.looked);
-            let low = twice(slice.free()) < most;
-            if cares.len() < MOST_TOLD && (since >= LOOK || (low && since >= FILL)) {
-                let lease = if slice.used >= slice.looked { LEASE } else { Duration::ZERO };
-                slice.looked = now;
-                cares.push((slice.id, Care::GoOn { fill_to: if low { most } else { Usd::ZERO }, lease }));
-            }
-            let look = slice.looked + LOOK;
-            next = Some(next.map_or(look, |next| next.min(look)));
+        let mut cares = Vec::new();
+        while cares.len() < MOST_TOLD
+            && let Some((_, id)) = self.looks.pop_front_if(|(at, _)| *at <= now)
+        {
+            cares.extend(self.look_after(now, id));
         }
-        self.next_care = next;
-        for slice in closed {
-            self.gives_back(now, slice.id);
+        let (mut low, mut later) = (std::mem::take(&mut self.low), Vec::new());
+        while cares.len() < MOST_TOLD
+            && let Some(id) = low.pop()
+        {
+            match self.fill(now, id) {
+                Some(Some(care)) => cares.push(care),
+                Some(None) => later.push(id),
+                None => {}
+            }
         }
+        low.append(&mut later);
+        self.low = low;
         if all {
             cares.extend(self.returning.iter().take(MOST_TOLD).map(|slice| (*slice, Care::GiveBack(LEASE))));
         }
-        if !self.returning.is_empty() {
-            // Those that the answer does not take away.
-            self.next_care = None;
-            self.care_by(now + FILL);
-        }
+        // Those that the answer does not take away.
+        self.return_at = if self.returning.is_empty() { None } else { Some(now + FILL) };
         cares
+    }
+
+    fn open_slice(&mut self, id: HoldId) -> Option<(&mut Demand, &mut Slice)> {
+        let place = self.places.get_mut(self.open.get(&id)?)?;
+        place.slice.as_mut().filter(|slice| slice.id == id).map(|slice| (&mut place.demand, slice))
+    }
+
+    /// A slice goes on, or begins to go back.
+    fn look_after(&mut self, now: Instant, id: HoldId) -> Option<(HoldId, Care)> {
+        let (demand, slice) = self.open_slice(id).filter(|(_, slice)| slice.look_at <= now)?;
+        if now >= slice.usable_until || now.saturating_duration_since(slice.used) >= IDLE {
+            if let Some(place) = self.open.get(&id).and_then(|key| self.places.get_mut(key)) {
+                place.slice = None;
+            }
+            self.gives_back(now, id);
+            return None;
+        }
+        slice.look_at = now + LOOK;
+        let care = slice.goes_on(now, demand.most(now));
+        self.looks.push_back((now + LOOK, id));
+        Some(care)
+    }
+
+    /// Whether and how a slice that may be low is filled; none inside: not yet.
+    fn fill(&mut self, now: Instant, id: HoldId) -> Option<Option<(HoldId, Care)>> {
+        let (demand, slice) = self.open_slice(id)?;
+        let most = demand.most(now);
+        if twice(slice.free()) >= most {
+            slice.low = false;
+            return None;
+        }
+        if now.saturating_duration_since(slice.looked) < FILL {
+            return Some(None);
+        }
+        slice.low = false;
+        Some(Some(slice.goes_on(now, most)))
+    }
+
+    /// What the store said of slices that were called back: whoever has one of them looks after it at once.
+    pub(super) fn called_back(&mut self, now: Instant, recalls: &Recalls) {
+        let known = self.recalls.replace(recalls.count);
+        let news = known.and_then(|known| usize::try_from(recalls.count.checked_sub(known)?).ok());
+        let whose = news.and_then(|news| recalls.last.get(..news));
+        let of = |key: &Key| whose.is_none_or(|whose| whose.iter().any(|token| token.is_none_or(|token| token == key.token)));
+        if news == Some(0) {
+            return;
+        }
+        for (id, key) in self.open.iter().filter(|(_, key)| of(key)) {
+            if let Some(slice) = self.places.get_mut(key).and_then(|place| place.slice.as_mut()) {
+                slice.look_at = now;
+                self.looks.push_front((now, *id));
+            }
+        }
     }
 
     /// Forgets what was long ago, now and then.

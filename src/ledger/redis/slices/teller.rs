@@ -11,8 +11,8 @@ use super::table::{LEASE, MOST_TOLD, Want};
 use super::{OfAccount, Slices, Waiting};
 use crate::ledger::redis::deliver::DeliverError;
 use crate::ledger::redis::endings::{Endings, restore};
-use crate::ledger::redis::operations::{Answer, Care, Heard, Told, Wanted};
 use crate::ledger::redis::memory::AdmittedHold;
+use crate::ledger::redis::operations::{Answer, Care, Heard, Told, Wanted};
 use crate::ledger::redis::script::CallError;
 
 /// The pause after a call that brought no answer.
@@ -63,13 +63,7 @@ impl OfAccount {
 /// Asks for a slice.
 async fn take(of: Arc<OfAccount>, slices: Arc<Slices>, want: Want) {
     let operations = &slices.operations;
-    let wanted = Wanted {
-        slice: want.slice,
-        token: want.key.token,
-        secret: want.key.secret,
-        most: want.size.most,
-        least: want.size.least,
-    };
+    let wanted = Wanted { slice: want.slice, token: want.key.token, secret: want.key.secret, most: want.size.most, least: want.size.least };
     // From before it may be there.
     let Ok(note) = Notes::of_slice(&slices.outbox, &slices.boot, want.slice, &of.account, want.key.token) else {
         let now = Instant::now();
@@ -102,23 +96,25 @@ async fn tell(of: &OfAccount, slices: &Slices) -> Outcome {
     let asked = Instant::now();
     let mut told = Told::default();
     let ends = !of.endings().is_empty();
-    let (all, abandoned) = {
+    let (all, glances, abandoned) = {
         let mut table = of.table();
         if !ends && !table.is_due(asked) {
             return Outcome::Nothing;
         }
         let next = table.tell_next(asked, MOST_TOLD);
         told.admitted = next.admitted;
+        let mut glances = false;
         if !of.paused.load(Ordering::SeqCst) {
+            glances = table.glances(asked);
             told.slices = table.care(asked, next.all);
         }
-        (next.all, next.abandoned)
+        (next.all, glances, next.abandoned)
     };
     abandoned.iter().for_each(|hold| of.let_go_with_slice(hold));
     // Whatever ends here began before, and is told in this call or was before.
     let ended = if all { take_endings(of) } else { Vec::new() };
     told.ended = ended.iter().map(|waiting| Arc::clone(&waiting.record)).collect();
-    if told.admitted.is_empty() && told.ended.is_empty() && told.slices.is_empty() {
+    if !glances && told.admitted.is_empty() && told.ended.is_empty() && told.slices.is_empty() {
         return Outcome::Nothing;
     }
     let operations = &slices.operations;
@@ -170,6 +166,7 @@ fn hear(of: &OfAccount, slices: &Slices, asked: Instant, told: &Told, ended: Vec
             let counts = recalled || matches!(care, Care::GiveBack(_));
             count.fetch_add(u64::from(counts), Ordering::Relaxed);
         }
+        table.called_back(now, &heard.recalls);
     }
     let given_back = told.slices.iter().filter(|(_, care)| matches!(care, Care::GiveBack(_))).map(|(slice, _)| *slice);
     of.notes.let_go(told.admitted.iter().map(|hold| hold.hold).chain(given_back));
