@@ -102,6 +102,54 @@ async fn what_a_gateway_has_set_aside_is_had_by_another_at_once() {
     fleet.close().await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn many_busy_tokens_at_once_spend_all_they_have_and_leave_no_slice() {
+    const TOKENS: usize = 60;
+    const EACH: usize = 25;
+    let provider = StandIn::start().await;
+    let fleet = fleet(&provider, 2).await;
+    let mut tasks = JoinSet::new();
+    for number in 0..TOKENS {
+        let secret = fleet.tokens().with_budget(&format!("busy-{number}"), "0.25").await;
+        for gateway in 0..8 {
+            let (client, request) = (fleet.gateways[gateway % 2].client(), ocr(&secret));
+            tasks.spawn(async move {
+                let mut connection = Connection::open(client.address).await.unwrap();
+                let mut served = 0;
+                loop {
+                    let answer = connection.ask(client.address, request.clone()).await.unwrap();
+                    match answer.status.as_u16() {
+                        200 => served += 1,
+                        // All that is left is held for requests on their way.
+                        429 => tokio::time::sleep(Duration::from_millis(100)).await,
+                        _ => {
+                            answer.refused(402, "budget_exhausted");
+                            return served;
+                        }
+                    }
+                }
+            });
+        }
+    }
+    let mut served = 0;
+    while let Some(ended) = tasks.join_next().await {
+        served += ended.unwrap();
+    }
+    assert_eq!((served, provider.count()), (TOKENS * EACH, TOKENS * EACH));
+    assert!(fleet.admitted_from_slices().await > TOKENS, "hardly any were admitted from slices");
+    fleet.quiet(Duration::from_secs(30)).await;
+    for number in 0..TOKENS {
+        let money = fleet.tokens().money(&format!("busy-{number}")).await;
+        assert_eq!((money.balance, money.held, money.spent), (Some(0), 0, 25 * CENT));
+    }
+    // Nothing is known of any slice any more, but whose were called back lately.
+    let Store::Single(server) = &fleet.store else { unreachable!() };
+    let fields = server.command(&["HKEYS", "sg:{default}:slices"]).await;
+    let slices: Vec<&str> = fields.array().iter().map(|field| field.text()).filter(|field| !field.is_empty() && !field.starts_with('!')).collect();
+    assert!(slices.is_empty(), "{slices:?}");
+    fleet.close().await;
+}
+
 /// Changes a token under load, through the gateway that has no load; from the moment that it is told, the other one serves nobody.
 async fn changed(change: Request, status: u16) {
     let provider = StandIn::start().await;

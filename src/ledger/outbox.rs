@@ -35,8 +35,10 @@ use self::pool::Pool;
 use super::lock::{Lock, lock};
 use super::types::LedgerError;
 
-/// One of so many slots may hold a note.
+/// One of so many slots may hold a note, so that there is room for endings.
 const NOTES_SHARE: usize = 4;
+/// Of slices one of so many, so that there is room for what is admitted from them.
+const SLICES_SHARE: usize = 8;
 
 /// How an outbox is kept.
 #[derive(Clone, Debug)]
@@ -167,9 +169,10 @@ impl Outbox {
     /// Keeps a note until its slot is freed. Never waits for the disk.
     ///
     /// # Errors
-    /// [`LedgerError::Unavailable`] when there is no room, or as many notes as may be: most of the room is for endings.
+    /// [`LedgerError::Unavailable`] when there is no room, or as many notes as may be.
     pub(crate) fn note(&self, note: &Note) -> Result<Slot, LedgerError> {
-        let most = self.0.pool.most() / NOTES_SHARE;
+        let share = if matches!(note.noted, Noted::Slice(..)) { SLICES_SHARE } else { NOTES_SHARE };
+        let most = self.0.pool.most() / share;
         if self.0.noted.load(Ordering::Relaxed) >= most {
             return Err(LedgerError::Unavailable(format!("there are {most} notes in the outbox, which has no room for more")));
         }

@@ -84,7 +84,7 @@ impl Note {
             }
             SLICE => {
                 let account = from.text()?.into();
-                (Noted::Slice(id, Boot(Some(from.text()?.into()).filter(|boot: &Box<str>| !boot.is_empty()))), account)
+                (Noted::Slice(id, Boot::of(&from.text()?)), account)
             }
             _ => return None,
         };
@@ -98,8 +98,12 @@ impl Boot {
     /// The one that this process runs on.
     pub(crate) fn this() -> Self {
         // https://www.kernel.org/doc/Documentation/admin-guide/sysctl/kernel.rst: random/boot_id.
-        let id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
-        Self(Some(id.trim()).filter(|id| !id.is_empty() && id.len() <= 64).map(Box::from))
+        Self::of(std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default().trim())
+    }
+
+    /// The one of an id; empty or too long for one: it cannot be told.
+    pub(crate) fn of(id: &str) -> Self {
+        Self(Some(id).filter(|id| !id.is_empty() && id.len() <= 64).map(Box::from))
     }
 
     /// Whether both are surely the same.

@@ -16,9 +16,15 @@ if changed then
   save()
 end
 
--- Drops what is over among some fields and their values. Returns the slices among them that live.
+-- Drops what is over among some fields and their values. Returns how many slices among them live.
 local function tidy(fields)
-  local ids, over = {}, {}
+  local lists, own, known, asked, over = {}, {}, {}, {}, {}
+  local function ask(id)
+    if not known[id] then
+      known[id] = true
+      asked[#asked + 1] = id
+    end
+  end
   for index = 1, #fields, 2 do
     local field, value = fields[index], fields[index + 1]
     local mark = string.sub(field, 1, 1)
@@ -27,32 +33,44 @@ local function tidy(fields)
         over[#over + 1] = field
       end
     elseif mark == '@' then
-      if #living(words(value)) == 0 then
-        over[#over + 1] = field
+      lists[field] = words(value)
+      for _, id in ipairs(lists[field]) do
+        ask(id)
       end
     elseif field ~= '' then
-      ids[#ids + 1] = field
+      own[#own + 1] = field
+      ask(field)
     end
   end
-  local alive = living(ids)
-  local lives = {}
-  for _, id in ipairs(alive) do
+  local lives, count = {}, 0
+  for _, id in ipairs(living(asked)) do
     lives[id] = true
   end
-  for _, id in ipairs(ids) do
-    if not lives[id] then
+  for _, id in ipairs(own) do
+    if lives[id] then
+      count = count + 1
+    else
       over[#over + 1] = id
+    end
+  end
+  for field, ids in pairs(lists) do
+    local any = false
+    for _, id in ipairs(ids) do
+      any = any or lives[id]
+    end
+    if not any then
+      over[#over + 1] = field
     end
   end
   for from = 1, #over, 500 do
     call('HDEL', SLICES, unpack(over, from, math.min(from + 499, #over)))
   end
-  return alive
+  return count
 end
 
 local left
 if token == '' then
-  left = #tidy(call('HGETALL', SLICES))
+  left = tidy(call('HGETALL', SLICES))
 else
   left = #living(words(call('HGET', SLICES, '@' .. token)))
   -- Some of the others too, so that what is over goes in the end.
