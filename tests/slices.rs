@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde_json::json;
 use tokio::task::JoinSet;
 
-use crate::support::asks::ocr;
+use crate::support::asks::{limited, ocr, send};
 use crate::support::money::CENT;
 use crate::support::tokens::path;
 use crate::support::{Client, Connection, Fleet, Request, Setup, StandIn, Store, eventually};
@@ -147,6 +147,28 @@ async fn many_busy_tokens_at_once_spend_all_they_have_and_leave_no_slice() {
     let fields = server.command(&["HKEYS", "sg:{default}:slices"]).await;
     let slices: Vec<&str> = fields.array().iter().map(|field| field.text()).filter(|field| !field.is_empty() && !field.starts_with('!')).collect();
     assert!(slices.is_empty(), "{slices:?}");
+    fleet.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_refusal_and_a_clamp_say_the_same_with_slices_and_without() {
+    let provider = StandIn::start().await;
+    let number = AtomicUsize::new(0);
+    let fleet = Fleet::start(Store::single().await, 2, &provider, |setup| setting(setup).leases(number.fetch_add(1, Ordering::SeqCst) == 0)).await;
+    // Nothing, too little for the least, enough for that alone, enough for all.
+    for (name, balance) in [("none", "0"), ("little", "0.000001"), ("some", "0.001"), ("plenty", "1")] {
+        let secret = fleet.tokens().with_budget(name, balance).await;
+        let mut said = Vec::new();
+        for gateway in &fleet.gateways {
+            let answer = gateway.client().ask(send(&secret, &limited("the same @{tokens=0}", 16_000))).await;
+            let sent = provider.rows().pop().map(|row| String::from_utf8_lossy(&row.body).into_owned());
+            fleet.quiet(Duration::from_secs(10)).await;
+            fleet.tokens().patch(name, &json!({"balance": balance})).await.expect(200);
+            said.push((answer.status, if answer.status == 200 { sent.unwrap() } else { answer.json()["error"].to_string() }));
+        }
+        assert_eq!(said[0], said[1], "{name}");
+        assert_eq!(said[0].0 == 200, ["some", "plenty"].contains(&name), "{name}: {said:?}");
+    }
     fleet.close().await;
 }
 

@@ -47,8 +47,13 @@ pub(in crate::ledger::redis) async fn admit(
     let mut called_back = Vec::new();
     let mut admission = ask(least).await?;
     loop {
-        let scope = match &admission {
+        let scope = match &mut admission {
             Admission::Denied(Denied::Held(state)) => state.scope,
+            // The least is too much for that balance as well: to ask for it would say the same.
+            Admission::Denied(Denied::Exhausted(state)) if !state.balance.is_positive() || state.balance < request.least => {
+                state.asked = request.least;
+                return Ok(admission);
+            }
             // Of a balance that is too small slices take nothing away, but of a part of it they do.
             Admission::Denied(Denied::Exhausted(state)) if request.least < least => state.scope,
             _ => return Ok(admission),

@@ -366,8 +366,9 @@ impl Table {
         self.tidy(now);
         let mut cares = Vec::new();
         while cares.len() < MOST_TOLD
-            && let Some((_, id)) = self.looks.pop_front_if(|(at, _)| *at <= now)
+            && let Some((_, id)) = self.looks.front().copied().filter(|(at, _)| *at <= now)
         {
+            self.looks.pop_front();
             cares.extend(self.look_after(now, id));
         }
         let (mut low, mut later) = (std::mem::take(&mut self.low), Vec::new());

@@ -136,7 +136,7 @@ async fn what_many_slices_cost() {
     for more in [1, 99, 900, 3_000] {
         let mut tokens = Vec::new();
         for number in count..count + more {
-            let secret = Secret::presented(format!("sg_live_{number}").into());
+            let secret = Secret::presented(format!("sg_live_{number}"));
             let (name, balance) = (format!("measure {number}"), Some(usd(1 << 40)));
             let new = NewToken { name, kind: TokenKind::Api, balance, active_balance: true, expire_time: None, reset: None };
             tokens.push((number, secret.hash(), done(operations.create_token(ACCOUNT, IDENTITY, &new, &secret.hash(), "sg_live_...").await).unwrap().id));
