@@ -16,6 +16,7 @@
 //! | file | what it does |
 //! |---|---|
 //! | `table.rs` | the slices of an account, pure |
+//! | `table/care.rs` | when and how they are looked after, pure |
 //! | `demand.rs` | how large a slice should be, pure |
 //! | `teller.rs` | tells the store, one call at a time for each account: what is ready meanwhile is the next |
 //! | `notes.rs` | what stands in the outbox of all that, and what the process after one that was killed makes of it |

@@ -125,6 +125,7 @@ async fn tell(of: &OfAccount, slices: &Slices) -> Outcome {
             Outcome::Told
         }
         Ok((Answer::OutOfRange | Answer::NoAccount | Answer::Failover, _)) => {
+            of.table().unheard(Instant::now(), &told.slices);
             later(ended, "the account is not there");
             Outcome::Failed
         }
@@ -134,6 +135,7 @@ async fn tell(of: &OfAccount, slices: &Slices) -> Outcome {
             Outcome::Told
         }
         Err(error) => {
+            of.table().unheard(Instant::now(), &told.slices);
             later(ended, &error.to_string());
             Outcome::Failed
         }

@@ -10,6 +10,7 @@ use proptest::test_runner::{Config, TestCaseError};
 
 use super::*;
 use crate::ledger::outbox::HoldFacts;
+use crate::ledger::redis::operations::{Care, Cared, Recalls, SliceState};
 
 /// How many requests are told of at a time: fewer than there are, now and then.
 const MOST: usize = 3;
@@ -149,6 +150,7 @@ impl Pair {
                 let Next { admitted, all, .. } = self.table.tell_next(self.now, MOST);
                 let cares = self.table.care(self.now, all);
                 if matches!(answer, Answer::WasNotAsked) {
+                    self.table.unheard(self.now, &cares);
                     return;
                 }
                 let heard = self.store.tell(&admitted, &cares);
@@ -159,6 +161,8 @@ impl Pair {
                     }
                     let last = (0..self.store.recalls.min(3)).map(|number| (number % 2 == 0).then_some(TokenId(1))).collect();
                     self.table.called_back(self.now, &Recalls { count: self.store.recalls, last });
+                } else {
+                    self.table.unheard(self.now, &cares);
                 }
             }
             Step::Wait(millis) => self.now += Duration::from_millis(millis),
@@ -275,6 +279,10 @@ fn with_slices(count: u64) -> (Table, Instant) {
     (table, now)
 }
 
+fn go_on() -> Care {
+    Care::GoOn { fill_to: Usd::ZERO, lease: LEASE }
+}
+
 #[test]
 fn only_slices_that_were_called_back_are_looked_after() {
     let (mut table, now) = with_slices(1_000);
@@ -304,6 +312,8 @@ fn only_slices_that_were_called_back_are_looked_after() {
     table.called_back(at(280), &recalls(2, &[Some(5), Some(6)]));
     assert_eq!(looked(&mut table, 700), 0);
     assert_eq!(looked(&mut table, 781), 1_000);
+    table.unheard(at(781), &[(HoldId::derived(&["gone"]), Care::GiveBack(LEASE)), (*table.open.keys().next().unwrap(), go_on())]);
+    assert_eq!(looked(&mut table, 782), 1, "once more, since there was no answer");
     assert!(table.looks.len() <= 2_000, "{}", table.looks.len());
 }
 
