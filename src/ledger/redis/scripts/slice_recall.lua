@@ -74,9 +74,14 @@ if token == '' then
 else
   left = #living(words(call('HGET', SLICES, '@' .. token)))
   -- Some of the others too, so that what is over goes in the end.
-  local some = call('HSCAN', SLICES, call('HGET', SLICES, '!cursor') or '0', 'COUNT', '16')
-  tidy(some[2])
-  call('HSET', SLICES, '!cursor', some[1])
+  local cursor = call('HGET', SLICES, '!cursor') or '0'
+  local next_cursor, some = unpack(call('HSCAN', SLICES, cursor, 'COUNT', '16'))
+  tidy(some)
+  if next_cursor == '0' and cursor ~= '0' then
+    call('HDEL', SLICES, '!cursor')
+  elseif next_cursor ~= cursor then
+    call('HSET', SLICES, '!cursor', next_cursor)
+  end
 end
 local mark = '!' .. token
 local quiet = call('HGET', SLICES, mark)
