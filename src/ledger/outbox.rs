@@ -77,7 +77,7 @@ pub(crate) struct Recovered {
     pub(crate) slot: Slot,
 }
 
-/// Room on the disk for one ending.
+/// Room on the disk for one ending, or one note.
 ///
 /// Dropped unwritten, it is free again. Dropped after it was written, it stays on the disk and is found at the next start; see [`Slot::free`].
 #[derive(Debug)]
@@ -177,7 +177,10 @@ impl Outbox {
             return Err(LedgerError::Unavailable(format!("there are {most} notes in the outbox, which has no room for more")));
         }
         let mut slot = self.reserve()?;
-        slot.note(&codec::encode_note(note))?;
+        // Where that fails, the slot is empty as before: half a note is nobody's loss.
+        self.0.file.write_soon(slot.index, &codec::encode_note(note))?;
+        slot.state = SlotState::Noted;
+        self.0.noted.fetch_add(1, Ordering::Relaxed);
         Ok(slot)
     }
 
@@ -244,14 +247,6 @@ impl Slot {
         self.outbox.file.write(self.index, &payload)?;
         self.state = SlotState::Written;
         self.outbox.pool.wrote();
-        Ok(())
-    }
-
-    fn note(&mut self, payload: &[u8]) -> Result<(), LedgerError> {
-        self.state = SlotState::Torn;
-        self.outbox.file.write_soon(self.index, payload)?;
-        self.state = SlotState::Noted;
-        self.outbox.noted.fetch_add(1, Ordering::Relaxed);
         Ok(())
     }
 
