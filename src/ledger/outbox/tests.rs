@@ -1,10 +1,11 @@
 //! The outbox on real files: random sequences against a model, with kills and damage (`model.rs`), a process killed by force (`killed.rs`), a disk without
-//! room (`full.rs`), concurrent writers that wait for the disk (`synced.rs`), and what a record looks like at its largest (`codec.rs`).
+//! room (`full.rs`), concurrent writers that wait for the disk (`synced.rs`), notes (`notes.rs`), and what a record looks like at its largest (`codec.rs`).
 
 mod codec;
 mod full;
 mod killed;
 mod model;
+mod notes;
 mod synced;
 
 use std::path::Path;
