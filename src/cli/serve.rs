@@ -22,7 +22,9 @@ pub(super) fn run(args: &SettingsArgs) -> anyhow::Result<ExitCode> {
     // Dropped last: what is logged until the end is written.
     let logs = telemetry::start_logs(&settings.log, settings.log_format)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    let server = match runtime.block_on(Server::start(settings, Environment::process())) {
+    // On a thread that serves requests later: the memory that reading the files took is used again there, and nowhere else.
+    let starting = runtime.spawn(Server::start(settings, Environment::process()));
+    let server = match runtime.block_on(starting)? {
         Ok(server) => server,
         Err(StartError::Configuration(errors)) => return Ok(super::say_diagnostics(&errors)),
         Err(StartError::Other(error)) => return Err(error),
