@@ -14,6 +14,9 @@ pub(crate) const MAX_DEPTH: u32 = 64;
 /// From this many members on, an object's keys are compared by hash: a body of a million keys must not cost a million squared.
 const HASHED_FROM: usize = 16;
 
+/// So many bytes of a string are looked at together.
+const BLOCK: usize = 16;
+
 /// Why bytes were not accepted.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum JsonError {
@@ -97,6 +100,11 @@ impl<'a> Text<'a> {
         quoted.extend_from_slice(self.raw);
         quoted.push(b'"');
         serde_json::from_slice::<String>(&quoted).ok().map(Cow::Owned)
+    }
+
+    /// Whether this is the text, told without decoding: false where that is not enough to know.
+    pub(crate) fn is_plainly(&self, text: &str) -> bool {
+        !self.escaped && self.raw == text.as_bytes()
     }
 
     fn same(&self, other: &Self) -> bool {
@@ -361,15 +369,33 @@ impl<'a> Scanner<'a> {
     }
 }
 
-/// How many bytes at the front of a string need no look: neither its end, nor an escape, nor a control character.
+/// The bytes of a string that need a look: its end, an escape, a control character.
+const SPECIAL: [bool; 256] = {
+    let mut special = [false; 256];
+    let mut byte = 0;
+    while byte < 0x20 {
+        special[byte] = true;
+        byte += 1;
+    }
+    special[b'"' as usize] = true;
+    special[b'\\' as usize] = true;
+    special
+};
+
+/// How many bytes at the front of a string need no look.
 fn plain_prefix(bytes: &[u8]) -> usize {
-    let special = |byte: u8| byte < 0x20 || byte == b'"' || byte == b'\\';
-    let (blocks, _) = bytes.as_chunks::<16>();
+    let special = |byte: &u8| SPECIAL[usize::from(*byte)];
+    // Names and most values are shorter than a block.
+    let (front, rest) = bytes.split_at(bytes.len().min(BLOCK));
+    if let Some(found) = front.iter().position(special) {
+        return found;
+    }
+    let (blocks, _) = rest.as_chunks::<BLOCK>();
     // A fold without an early exit: the compiler makes one vector comparison of it.
-    let blocks = blocks.iter().take_while(|block| !block.iter().fold(false, |hit, &byte| hit | special(byte))).count();
-    let skipped = blocks * 16;
-    let rest = bytes.get(skipped..).unwrap_or_default();
-    skipped + rest.iter().position(|&byte| special(byte)).unwrap_or(rest.len())
+    let hit = |hit, &byte: &u8| hit | (byte < 0x20) | (byte == b'"') | (byte == b'\\');
+    let skipped = blocks.iter().take_while(|block| !block.iter().fold(false, hit)).count() * BLOCK;
+    let rest = rest.get(skipped..).unwrap_or_default();
+    front.len() + skipped + rest.iter().position(special).unwrap_or(rest.len())
 }
 
 #[cfg(test)]

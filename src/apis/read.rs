@@ -76,7 +76,9 @@ pub(super) fn shown(path: &str) -> String {
 
 /// Keeps what an event says, without a copy where it is known already.
 pub(super) fn remember(known: &mut Option<String>, said: Option<Text<'_>>) {
-    if let Some(said) = said.and_then(|text| text.decode())
+    let Some(said) = said else { return };
+    if !known.as_deref().is_some_and(|known| said.is_plainly(known))
+        && let Some(said) = said.decode()
         && known.as_deref() != Some(said.as_ref())
     {
         *known = Some(said.into_owned());
