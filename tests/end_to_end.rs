@@ -9,6 +9,7 @@ mod support;
 mod anthropic;
 mod azure;
 mod bound;
+mod broken_off;
 mod bursts;
 mod catalogue;
 mod check;
