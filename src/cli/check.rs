@@ -41,6 +41,9 @@ pub(super) fn run(args: &SettingsArgs) -> anyhow::Result<ExitCode> {
             lines.push(format!("upstream '{}' is off: {variable} is not set; its routes serve sandbox tokens only", upstream.name));
         }
     }
+    if configuration.routes.all().is_empty() {
+        lines.push("there are no routes: every request is answered with 404".to_owned());
+    }
     lines.push(format!(
         "{} routes, {} models priced (price book {}): all right",
         configuration.routes.all().len(),
