@@ -59,7 +59,8 @@ async fn a_stream_that_is_cut_is_counted_as_cut() {
         let gateway = before(provider(stream.clone(), closes).await).await;
         let secret = gateway.tokens().with_budget("cut", "1.00").await;
         let cut = gateway.client().try_ask(send(&secret, &streamed("cut", 20))).await;
-        assert!(matches!(&cut, Err(Failure::Cut { .. })), "{cut:?}");
+        // Where it breaks off at once, its head may never have gone out.
+        assert!(matches!(&cut, Err(Failure::Cut { .. } | Failure::NoHead(_))), "{cut:?}");
         counted(&gateway, "cut", "cut", 1).await;
         let money = gateway.tokens().settled("cut").await;
         assert!(money.spent > 0, "what passed is charged: {money:?}");

@@ -193,3 +193,25 @@ async fn simulate_stands_in_for_a_provider() {
     assert_eq!(gateway.tokens().settled("simulated").await.spent, cost);
     gateway.close().await;
 }
+
+#[test]
+fn a_variable_that_is_set_to_nothing_is_not_set() {
+    let folder = tempfile::tempdir().unwrap();
+    let empty = ["CONFIG", "LISTEN", "STORE", "ROUTES", "PRICES", "LEASE", "OUTBOX", "TLS_CERT", "TLS_KEY", "REDIS_WAIT", "LOG", "API_KEY"];
+    let environment: Vec<(String, String)> = empty.map(|name| (format!("SPENDGATE_{name}"), String::new())).to_vec();
+    for arguments in [&["check"][..], &["check", "--lease", "5s"]] {
+        let output = run(folder.path(), arguments, &environment);
+        assert!(output.status.success(), "{}", both(&output));
+    }
+    // A flag that says nothing is a mistake.
+    let output = run(folder.path(), &["check", "--lease", ""], &environment);
+    assert!(!output.status.success() && both(&output).contains("is not a duration"), "{}", both(&output));
+}
+
+#[test]
+fn a_file_without_routes_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("routes.toml"), "").unwrap();
+    let output = run(folder.path(), &["check"], &environment(folder.path()));
+    assert!(output.status.success() && both(&output).contains("there are no routes: every request is answered with 404"), "{}", both(&output));
+}

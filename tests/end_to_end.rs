@@ -19,6 +19,7 @@ mod compatible;
 mod counts;
 mod crash;
 mod cut_off;
+mod descriptors;
 mod drain;
 mod edenai;
 mod edenai_resold;
