@@ -75,15 +75,17 @@ impl Dashboard {
             None => page.push_str("Ready."),
             Some(reason) => write!(page, "<span class=\"bad\">Not ready: {}.</span>", Escaped(reason))?,
         }
-        write!(
-            page,
-            " {} requests under way, {} settlements waiting for the ledger.</p><p>{} tokens, ${} spent, ${} held.",
-            self.in_flight,
-            self.pending,
-            self.count,
-            self.spent.to_short_string(),
-            self.held.to_short_string()
-        )?;
+        write!(page, " {} requests under way, {} settlements waiting for the ledger.</p>", self.in_flight, self.pending)?;
+        // A ledger that does not answer tells of no tokens; that there are none would be another thing.
+        if self.not_ready.is_none() || self.count > 0 {
+            self.table(page, now)?;
+        }
+        let links = "<a href=\"/metrics\">/metrics</a> <a href=\"/healthz\">/healthz</a> <a href=\"/readyz\">/readyz</a>";
+        writeln!(page, "<p>As of {}. {links}</p></body></html>", time(now))
+    }
+
+    fn table(&self, page: &mut String, now: Timestamp) -> fmt::Result {
+        write!(page, "<p>{} tokens, ${} spent, ${} held.", self.count, self.spent.to_short_string(), self.held.to_short_string())?;
         if self.count > self.tokens.len() {
             write!(page, " Shown are the {} with the least left.", self.tokens.len())?;
         }
@@ -92,11 +94,8 @@ impl Dashboard {
         for token in &self.tokens {
             row(page, token, now)?;
         }
-        writeln!(
-            page,
-            "</tbody></table><p>As of {}. <a href=\"/metrics\">/metrics</a> <a href=\"/healthz\">/healthz</a> <a href=\"/readyz\">/readyz</a></p></body></html>",
-            time(now)
-        )
+        page.push_str("</tbody></table>");
+        Ok(())
     }
 }
 
@@ -195,6 +194,15 @@ mod tests {
         assert!(place("poor") < place("rich") && place("rich") < place("free"), "{page}");
         assert!(page.contains("<td class=\"n bad\">-0.000000001</td>") && page.contains("3 tokens, $1.5 spent, $0 held"), "{page}");
         assert!(!page.contains("sg_live"), "{page}");
+    }
+
+    #[test]
+    fn a_ledger_that_does_not_answer_tells_of_no_tokens() {
+        let page = Dashboard::new(Some("no <connection>".to_owned()), 2, 1).page(Timestamp::UNIX_EPOCH);
+        assert!(page.contains("Not ready: no &lt;connection&gt;.") && page.contains("2 requests under way, 1 settlements"), "{page}");
+        assert!(!page.contains("tokens") && !page.contains("<table>"), "{page}");
+        let page = Dashboard::new(None, 0, 0).page(Timestamp::UNIX_EPOCH);
+        assert!(page.contains("Ready.") && page.contains("0 tokens, $0 spent, $0 held."), "{page}");
     }
 
     #[test]
