@@ -8,6 +8,7 @@ pub mod cli;
 pub mod config;
 pub mod diagnostic;
 pub mod ledger;
+pub mod maps;
 pub mod money;
 pub mod prices;
 pub mod proxy;

@@ -207,7 +207,7 @@ fn say_what_is_in_force(live: &Live) {
     if snapshot.routes.all().is_empty() {
         tracing::warn!("there are no routes: every request is answered with 404");
     }
-    tracing::info!(routes = snapshot.routes.all().len(), models = snapshot.prices.models_count(), prices = snapshot.prices.version(), "configuration");
+    tracing::info!(routes = snapshot.routes.all().len(), models = snapshot.prices.models_count(), prices = &**snapshot.prices.version(), "configuration");
 }
 
 async fn housekeeping(proxy: Arc<Proxy>) {

@@ -1,6 +1,7 @@
 //! What operators see: metrics for Prometheus and log lines. Floats stop here: amounts become numbers of dollars only when they are shown.
 
 mod family;
+mod json;
 mod lines;
 mod logs;
 mod metrics;

@@ -11,8 +11,10 @@ use tokio::task::JoinHandle;
 
 use crate::storm::length;
 use crate::support::asks::{CHAT, limited, ocr, streamed};
+use crate::support::journal::Journal;
 use crate::support::money::{CENT, DOLLAR};
 use crate::support::random::{Random, seed};
+use crate::support::redis::Server;
 use crate::support::routes::Routes;
 use crate::support::stand_in::Row;
 use crate::support::tokens::Money;
@@ -88,11 +90,11 @@ fn most(row: Option<&Row>) -> i64 {
     CENT.max(2 * ((bytes + 100) * 150 + LIMIT * 600))
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn killed_at_any_moment_nothing_is_lost() {
+async fn killed_at_any_moment(setting: impl Fn(Setup) -> Setup) {
     let mut random = Random::new(seed());
     let provider = StandIn::start().await;
-    let mut gateway = Gateway::before(&provider).await;
+    let routes = Routes::at(provider.address()).openai("").http("/ocr", r#"{ per_request = "0.01" }"#);
+    let mut gateway = Gateway::start(setting(Setup::new(&routes))).await;
     let mut secrets = Vec::new();
     let mut before: BTreeMap<usize, Money> = BTreeMap::new();
     for number in 0..WORKERS {
@@ -153,6 +155,22 @@ async fn killed_at_any_moment_nothing_is_lost() {
         round += 1;
     }
     gateway.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn killed_at_any_moment_nothing_is_lost() {
+    killed_at_any_moment(|setup| setup).await;
+}
+
+/// What it had set aside and not used is given back by the process that comes after: not a nano-dollar of that is charged.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn killed_at_any_moment_with_slices_nothing_is_lost_or_left_in_them() {
+    let server = Server::start().await;
+    let store = format!("redis://{}", server.address());
+    killed_at_any_moment(|setup| setup.env("SPENDGATE_STORE", &store).leases(true)).await;
+    let journal = Journal::of_server(server.address()).await;
+    let slices: i64 = journal.0.iter().filter(|entry| entry.slice).map(|entry| entry.cost).sum();
+    assert_eq!(slices, 0);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

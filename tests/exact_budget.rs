@@ -164,13 +164,16 @@ async fn thousands(fleet: &Fleet, provider: &StandIn, runs: usize) {
     }
 }
 
+/// Patient with the ledger: nothing fails here, it is only a crowd.
+fn patient(setup: Setup) -> Setup {
+    setup.env("SPENDGATE_LEDGER_TIMEOUT", "3s").env("SPENDGATE_LEASE", "20s").env("SPENDGATE_LOG", "warn")
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_thousand_at_once_on_three_gateways() {
     let provider = StandIn::start().await;
     provider.keep_no_bodies();
-    // Patient with the ledger: nothing fails here, it is only a crowd.
-    let setting = |setup: Setup| setup.env("SPENDGATE_LEDGER_TIMEOUT", "3s").env("SPENDGATE_LEASE", "20s").env("SPENDGATE_LOG", "warn");
-    let fleet = Fleet::start(Store::single().await, 3, &provider, setting).await;
+    let fleet = Fleet::start(Store::single().await, 3, &provider, |setup| patient(setup).leases(false)).await;
     thousands(&fleet, &provider, if soak() { 100 } else { 5 }).await;
     fleet.close().await;
 }
@@ -179,11 +182,7 @@ async fn a_thousand_at_once_on_three_gateways() {
 async fn a_thousand_at_once_on_three_gateways_that_admit_from_slices() {
     let provider = StandIn::start().await;
     provider.keep_no_bodies();
-    let setting = |setup: Setup| {
-        let setup = setup.env("SPENDGATE_LEDGER_TIMEOUT", "3s").env("SPENDGATE_LEASE", "20s").env("SPENDGATE_LOG", "warn");
-        setup.env("SPENDGATE_REDIS_LEASES", "on")
-    };
-    let fleet = Fleet::start(Store::single().await, 3, &provider, setting).await;
+    let fleet = Fleet::start(Store::single().await, 3, &provider, |setup| patient(setup).leases(true)).await;
     thousands(&fleet, &provider, if soak() { 100 } else { 5 }).await;
     assert!(fleet.admitted_from_slices().await > 0, "no request was admitted from a slice");
     fleet.close().await;

@@ -112,7 +112,7 @@ fn kinds(random: &mut Random, turn: usize) -> Failover {
 
 /// The settings, and how large the storm is. With slices few tokens have plenty: then most requests are admitted from slices.
 fn with(slices: bool) -> (impl Fn(Setup) -> Setup, Plan) {
-    let setting = move |setup: Setup| setting(setup).env("SPENDGATE_REDIS_LEASES", if slices { "on" } else { "off" });
+    let setting = move |setup: Setup| setting(setup).leases(slices);
     (setting, if slices { Plan { tokens: 3, rich: 100, ..plan() } } else { plan() })
 }
 

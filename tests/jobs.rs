@@ -31,19 +31,15 @@ async fn a_job_is_held_for_and_charged_once_by_whoever_first_sees_what_it_cost()
         assert_eq!((begun.json()["status"].as_str(), begun.header("spendgate-cost")), (Some("processing"), None), "nobody knows yet");
         format!("/v3/universal-ai/async/{}", begun.json()["public_id"].as_str().unwrap())
     };
-    let money = async |gateway: &Gateway| {
-        let money = gateway.tokens().money("jobs").await;
-        (money.balance.unwrap(), money.held, money.spent)
-    };
     let dear = job(&gateway, "@{pending=2 cost=0.07}").await;
     let cheap = job(&gateway, "@{cost=0.002}").await;
     let failed = job(&gateway, "@{failed cost=0}").await;
-    assert_eq!(money(&gateway).await, (100 * CENT, 15 * CENT, 0));
+    gateway.tokens().comes_to("jobs", 100 * CENT, 15 * CENT, 0).await;
     for _ in 0..2 {
         let poll = gateway.client().ask(Request::get(&dear).bearer(&secret)).await.expect(200);
         assert_eq!((poll.json()["status"].as_str(), told(&poll)), (Some("processing"), 0));
     }
-    assert_eq!(money(&gateway).await, (100 * CENT, 15 * CENT, 0));
+    gateway.tokens().comes_to("jobs", 100 * CENT, 15 * CENT, 0).await;
     // The gateway dies; another process on the ledger settles what the first has begun.
     gateway.kill9();
     gateway.audit();
@@ -55,7 +51,8 @@ async fn a_job_is_held_for_and_charged_once_by_whoever_first_sees_what_it_cost()
     let id = row.target.rsplit('/').next().unwrap().to_owned();
     assert!(sealed.starts_with(&format!("{id}_sg")) && sealed.len() == id.len() + 35, "{sealed} {id}");
     assert_eq!((poll.text().replace(sealed, &id), told(&poll)), (String::from_utf8(row.sent).unwrap(), 7 * CENT));
-    assert_eq!(money(&gateway).await, (93 * CENT, 10 * CENT, 7 * CENT), "above its hold, and in full");
+    // Above its hold, and in full.
+    gateway.tokens().comes_to("jobs", 93 * CENT, 10 * CENT, 7 * CENT).await;
     // Another token of the account that knows its id, the provider's own id, and one that another job's seal stands behind: nothing is asked for.
     let asked = provider.count();
     gateway.client().ask(Request::get(&cheap).bearer(&other)).await.refused(404, "route_not_found");
@@ -64,7 +61,8 @@ async fn a_job_is_held_for_and_charged_once_by_whoever_first_sees_what_it_cost()
     for path in [bare.to_owned(), format!("{bare}_sg{others_seal}"), format!("{bare}_sg{}", seal.to_uppercase()), format!("{cheap}_sg{seal}")] {
         gateway.client().ask(Request::get(&path).bearer(&secret)).await.refused(404, "route_not_found");
     }
-    assert_eq!((provider.count(), money(&gateway).await), (asked, (93 * CENT, 10 * CENT, 7 * CENT)));
+    assert_eq!(provider.count(), asked);
+    gateway.tokens().comes_to("jobs", 93 * CENT, 10 * CENT, 7 * CENT).await;
     // Many at once: once.
     let mut asked = tokio::task::JoinSet::new();
     for poll in (0..8).map(|_| Request::get(&cheap).bearer(&secret)) {
@@ -73,7 +71,7 @@ async fn a_job_is_held_for_and_charged_once_by_whoever_first_sees_what_it_cost()
     }
     let answers = asked.join_all().await;
     assert_eq!(answers.iter().filter(|answer| answer.header("spendgate-cost").is_some()).count(), 1, "once");
-    assert_eq!(money(&gateway).await, (93 * CENT - 2_000_000, 5 * CENT, 7 * CENT + 2_000_000));
+    gateway.tokens().comes_to("jobs", 93 * CENT - 2_000_000, 5 * CENT, 7 * CENT + 2_000_000).await;
     gateway.client().ask(Request::get(&failed).bearer(&secret)).await.expect(200);
     assert_eq!(gateway.tokens().settled("jobs").await.spent, provider.cost());
     gateway.kill9();
@@ -106,8 +104,7 @@ async fn a_job_that_is_not_known_to_have_begun_costs_its_hold_and_one_refused_no
     for (how, status) in [("cut=1", 502), ("no-cost", 200), ("status=500", 500)] {
         provider.behave(how);
         client.ask(Request::get(&path).bearer(&secret)).await.expect(status);
-        let money = gateway.tokens().money("odd").await;
-        assert_eq!((money.held, money.spent), (5 * CENT, 5 * CENT), "{how}");
+        gateway.tokens().comes_to("odd", 95 * CENT, 5 * CENT, 5 * CENT).await;
     }
     provider.behave("");
     client.ask(Request::get(&path).bearer(&secret)).await.expect(200);
@@ -177,8 +174,7 @@ async fn a_ledger_that_is_away_loses_no_job_and_charges_none_twice() {
     eventually("the charge to arrive", async || (fleet.outbox_entries().await == 0).then_some(())).await;
     let money = eventually("the ledger", async || Some(fleet.tokens().get("away").await).filter(|answer| answer.status == 200)).await;
     drop(money);
-    let money = fleet.tokens().money("away").await;
-    assert_eq!((money.held, money.spent), (5 * CENT, 5 * CENT));
+    fleet.tokens().comes_to("away", 95 * CENT, 5 * CENT, 5 * CENT).await;
     let answer =
         eventually("to admit again", async || Some(client.ask(Request::get(&early).bearer(&secret)).await).filter(|answer| answer.status == 200)).await;
     assert_eq!(told(&answer), CENT / 10);

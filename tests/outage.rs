@@ -17,15 +17,17 @@ fn away() -> Duration {
     Duration::from_secs(if soak() { 60 } else { 6 })
 }
 
+/// How long a gateway may go on from what it has set aside.
+const SLICES_LAST: Duration = Duration::from_secs(3);
+
 /// A chat for that many tokens at the pace, streamed.
 fn paced(secret: &str, marker: &str, tokens: u64) -> Request {
     send(secret, &streamed(&format!("<{marker}> @{{tokens={tokens} delay={PACE}}}"), tokens + 10))
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn streams_outlive_an_outage_and_are_charged_exactly() {
+async fn streams_outlive_an_outage(leases: bool) {
     let provider = StandIn::start().await;
-    let mut fleet = Fleet::start(Store::single().await, 2, &provider, |setup| setup.env("SPENDGATE_LEASE", "5s")).await;
+    let mut fleet = Fleet::start(Store::single().await, 2, &provider, |setup| setup.env("SPENDGATE_LEASE", "5s").leases(leases)).await;
     let mut secrets = Vec::new();
     for number in 0..10 {
         secrets.push(fleet.tokens().with_budget(&format!("outage-{number}"), "10.00").await);
@@ -47,11 +49,16 @@ async fn streams_outlive_an_outage_and_are_charged_exactly() {
     }
     fleet.store.server().kill9();
     let gone = Instant::now();
-    let (mut refused, mut most_waiting) = (0, 0);
+    let (mut refused, mut from_slices, mut most_waiting) = (0, 0, 0);
     while gone.elapsed() < away() {
         for gateway in &fleet.gateways {
             let asked = Instant::now();
-            let answer = gateway.client().ask(send(&secrets[0], &limited("while it is away", 50))).await.refused(503, "ledger_unavailable");
+            let answer = gateway.client().ask(send(&secrets[0], &limited("<while-0> it is away", 50))).await;
+            if leases && answer.status == 200 && asked.duration_since(gone) < SLICES_LAST {
+                from_slices += 1;
+                continue;
+            }
+            let answer = answer.refused(503, "ledger_unavailable");
             truth(&answer, false).unwrap();
             assert!(asked.elapsed() < Duration::from_secs(3), "a refusal took {:?}", asked.elapsed());
             refused += 1;
@@ -73,14 +80,14 @@ async fn streams_outlive_an_outage_and_are_charged_exactly() {
         assert_eq!(money, second.money(&name).await, "both gateways tell the same");
         assert_eq!((money.balance, money.held), (Some(10 * DOLLAR - money.spent), 0), "{name}");
         let rows = provider.rows().into_iter().filter(|row| {
-            let stream = row.marker.trim_matches(['<', '>']).strip_prefix("stream-").and_then(|text| text.parse::<usize>().ok());
-            stream.is_some_and(|stream| stream % secrets.len() == number)
+            let number_of = row.marker.trim_matches(['<', '>']).split_once('-').and_then(|(_, text)| text.parse::<usize>().ok());
+            number_of.is_some_and(|number_of| number_of % secrets.len() == number)
         });
         assert_eq!(money.spent, rows.map(|row| row.consumed.cost).sum::<i64>(), "{name}");
         spent += money.spent;
     }
     assert_eq!(spent, provider.cost());
-    assert_eq!(provider.count(), 100, "no refused request reached the provider");
+    assert_eq!(provider.count(), 100 + from_slices, "no refused request reached the provider");
     let admitted = eventually("to admit again", async || {
         let answer = fleet.gateways[1].client().ask(send(&secrets[0], &limited("again", 50))).await;
         (answer.status == 200).then_some(())
@@ -91,9 +98,18 @@ async fn streams_outlive_an_outage_and_are_charged_exactly() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_outbox_of_a_gateway_that_died_in_the_outage_is_delivered() {
+async fn streams_outlive_an_outage_and_are_charged_exactly() {
+    streams_outlive_an_outage(true).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_slices_nobody_is_admitted_in_an_outage_and_streams_outlive_it() {
+    streams_outlive_an_outage(false).await;
+}
+
+async fn the_outbox_is_delivered(leases: bool) {
     let provider = StandIn::start().await;
-    let mut fleet = Fleet::start(Store::single().await, 2, &provider, |setup| setup.env("SPENDGATE_LEASE", "3s")).await;
+    let mut fleet = Fleet::start(Store::single().await, 2, &provider, |setup| setup.env("SPENDGATE_LEASE", "3s").leases(leases)).await;
     let secret = fleet.tokens().with_budget("outbox", "1.00").await;
     let client = fleet.gateways[0].client();
     let mut streams = Vec::new();
@@ -117,6 +133,16 @@ async fn the_outbox_of_a_gateway_that_died_in_the_outage_is_delivered() {
     let money = fleet.gateways[1].tokens().money("outbox").await;
     assert_eq!((money.balance, money.held, money.spent), (Some(DOLLAR - provider.cost()), 0, provider.cost()));
     fleet.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_outbox_of_a_gateway_that_died_in_the_outage_is_delivered() {
+    the_outbox_is_delivered(true).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_outbox_of_a_gateway_without_slices_that_died_in_the_outage_is_delivered() {
+    the_outbox_is_delivered(false).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

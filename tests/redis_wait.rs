@@ -1,7 +1,7 @@
 //! `SPENDGATE_REDIS_WAIT=1`: what counts is on a replica, too. With no replica nobody is admitted, nothing is held or charged for a request that was
 //! refused, and what ran meanwhile is charged exactly once.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::storm::truth;
 use crate::support::asks::{limited, ocr, send, streamed};
@@ -12,6 +12,8 @@ use crate::support::{Fleet, StandIn, Store, eventually};
 
 /// How long the charges of what ran meanwhile may take to arrive once there is a replica again.
 const ARRIVE: Duration = Duration::from_secs(20);
+/// How long a gateway may go on from what it has set aside.
+const SLICES_LAST: Duration = Duration::from_secs(3);
 /// How many requests are refused while there is no replica.
 const REFUSED: usize = 12;
 
@@ -28,12 +30,12 @@ async fn in_step(replica: &Server) {
     eventually("the replica to be in step", async || (replica.info("master_link_status").await == "up").then_some(())).await;
 }
 
-async fn without_a_replica(how: Gone) {
+async fn without_a_replica(how: Gone, leases: bool) {
     let provider = StandIn::start().await;
     let primary = Server::start().await;
     let mut replica = Server::with(&format!("replicaof 127.0.0.1 {}\n", primary.address().port())).await;
     in_step(&replica).await;
-    let setting = |setup: crate::support::Setup| setup.env("SPENDGATE_REDIS_WAIT", "1");
+    let setting = |setup: crate::support::Setup| setup.env("SPENDGATE_REDIS_WAIT", "1").leases(leases);
     let fleet = Fleet::start(Store::Single(primary), 2, &provider, setting).await;
     let secret = fleet.tokens().with_budget("waits", "1.00").await;
     // What a client saw the end of is on the replica.
@@ -44,12 +46,33 @@ async fn without_a_replica(how: Gone) {
     }
     let running = fleet.gateways[0].client().stream(send(&secret, &streamed("<runs> @{tokens=9 gate=first}", 50))).await.unwrap();
     assert_eq!(running.status, 200);
-    assert_eq!(try_command(replica.address(), &["HLEN", "sg:{default}:holds"]).await.unwrap().number(), 2, "the hold is there, and what keeps the key");
+    let hold = running.headers["spendgate-request-id"].to_str().unwrap().replace('-', "");
+    let holds = async |command: &[&str]| try_command(replica.address(), command).await.unwrap().number();
+    if leases {
+        // Admitted from a slice, it is a part of that for a moment.
+        eventually("the hold to be there", async || (holds(&["HEXISTS", "sg:{default}:holds", &hold]).await == 1).then_some(())).await;
+    } else {
+        assert_eq!(holds(&["HEXISTS", "sg:{default}:holds", &hold]).await, 1, "the hold is there");
+        assert_eq!(holds(&["HLEN", "sg:{default}:holds"]).await, 2, "nothing else, but what keeps the key");
+    }
 
     match how {
         Gone::Killed => replica.kill9(),
         Gone::Frozen => replica.freeze(),
     }
+    // What is set aside, the replica has too: requests go on from it for a moment, and are refused then.
+    let (gone, mut from_slices) = (Instant::now(), 0);
+    while leases && gone.elapsed() < SLICES_LAST {
+        for gateway in &fleet.gateways {
+            let answer = gateway.client().ask(send(&secret, &limited("<from-a-slice>", 50))).await;
+            if answer.status == 200 {
+                from_slices += 1;
+            } else {
+                answer.refused(503, "ledger_unavailable");
+            }
+        }
+    }
+    assert_eq!(provider.rows_with("<from-a-slice>").len(), from_slices);
     let mut ids = Vec::new();
     for number in 0..REFUSED {
         let answer = fleet.gateways[number % 2].client().ask(send(&secret, &limited("<refused>", 50))).await.refused(503, "ledger_unavailable");
@@ -78,7 +101,10 @@ async fn without_a_replica(how: Gone) {
     let Store::Single(primary) = &fleet.store else { unreachable!() };
     for address in [primary.address(), replica.address()] {
         let charges = Journal::of_server(address).await.by_hold();
-        assert!(charges.values().all(|charge| (charge.charges, charge.corrections) == (1, 0)), "each is charged once: {charges:?}");
+        assert!(
+            charges.values().filter(|charge| !charge.slice).all(|charge| (charge.charges, charge.corrections) == (1, 0)),
+            "each is charged once: {charges:?}"
+        );
         assert!(ids.iter().all(|id| !charges.contains_key(id)), "{how:?}: a refused request was charged");
     }
     fleet.close().await;
@@ -104,12 +130,22 @@ async fn a_gateway_that_starts_waits_for_a_replica_to_come() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn while_its_replica_is_dead_a_primary_admits_nobody() {
-    without_a_replica(Gone::Killed).await;
+    without_a_replica(Gone::Killed, false).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn while_its_replica_is_dead_a_primary_admits_nobody_but_from_slices() {
+    without_a_replica(Gone::Killed, true).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn while_its_replica_is_frozen_a_primary_admits_nobody() {
-    without_a_replica(Gone::Frozen).await;
+    without_a_replica(Gone::Frozen, false).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn while_its_replica_is_frozen_a_primary_admits_nobody_but_from_slices() {
+    without_a_replica(Gone::Frozen, true).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

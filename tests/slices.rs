@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde_json::json;
 use tokio::task::JoinSet;
 
-use crate::support::asks::ocr;
+use crate::support::asks::{limited, ocr, send};
 use crate::support::money::CENT;
 use crate::support::tokens::path;
 use crate::support::{Client, Connection, Fleet, Request, Setup, StandIn, Store, eventually};
@@ -16,7 +16,7 @@ use crate::support::{Client, Connection, Fleet, Request, Setup, StandIn, Store, 
 const AT_ONCE: usize = 8;
 
 fn setting(setup: Setup) -> Setup {
-    setup.env("SPENDGATE_LEDGER_TIMEOUT", "3s").env("SPENDGATE_LEASE", "20s").env("SPENDGATE_LOG", "warn").env("SPENDGATE_REDIS_LEASES", "on")
+    setup.env("SPENDGATE_LEDGER_TIMEOUT", "3s").env("SPENDGATE_LEASE", "20s").env("SPENDGATE_LOG", "warn").leases(true)
 }
 
 async fn fleet(provider: &StandIn, gateways: usize) -> Fleet {
@@ -102,6 +102,76 @@ async fn what_a_gateway_has_set_aside_is_had_by_another_at_once() {
     fleet.close().await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn many_busy_tokens_at_once_spend_all_they_have_and_leave_no_slice() {
+    const TOKENS: usize = 60;
+    const EACH: usize = 25;
+    let provider = StandIn::start().await;
+    let fleet = fleet(&provider, 2).await;
+    let mut tasks = JoinSet::new();
+    for number in 0..TOKENS {
+        let secret = fleet.tokens().with_budget(&format!("busy-{number}"), "0.25").await;
+        for gateway in 0..8 {
+            let (client, request) = (fleet.gateways[gateway % 2].client(), ocr(&secret));
+            tasks.spawn(async move {
+                let mut connection = Connection::open(client.address).await.unwrap();
+                let mut served = 0;
+                loop {
+                    let answer = connection.ask(client.address, request.clone()).await.unwrap();
+                    match answer.status.as_u16() {
+                        200 => served += 1,
+                        // All that is left is held for requests on their way.
+                        429 => tokio::time::sleep(Duration::from_millis(100)).await,
+                        _ => {
+                            answer.refused(402, "budget_exhausted");
+                            return served;
+                        }
+                    }
+                }
+            });
+        }
+    }
+    let mut served = 0;
+    while let Some(ended) = tasks.join_next().await {
+        served += ended.unwrap();
+    }
+    assert_eq!((served, provider.count()), (TOKENS * EACH, TOKENS * EACH));
+    assert!(fleet.admitted_from_slices().await > TOKENS, "hardly any were admitted from slices");
+    fleet.quiet(Duration::from_secs(30)).await;
+    for number in 0..TOKENS {
+        let money = fleet.tokens().money(&format!("busy-{number}")).await;
+        assert_eq!((money.balance, money.held, money.spent), (Some(0), 0, 25 * CENT));
+    }
+    // Nothing is known of any slice any more, but whose were called back lately.
+    let Store::Single(server) = &fleet.store else { unreachable!() };
+    let fields = server.command(&["HKEYS", "sg:{default}:slices"]).await;
+    let slices: Vec<&str> = fields.array().iter().map(|field| field.text()).filter(|field| !field.is_empty() && !field.starts_with('!')).collect();
+    assert!(slices.is_empty(), "{slices:?}");
+    fleet.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_refusal_and_a_clamp_say_the_same_with_slices_and_without() {
+    let provider = StandIn::start().await;
+    let number = AtomicUsize::new(0);
+    let fleet = Fleet::start(Store::single().await, 2, &provider, |setup| setting(setup).leases(number.fetch_add(1, Ordering::SeqCst) == 0)).await;
+    // Nothing, too little for the least, enough for that alone, enough for all.
+    for (name, balance) in [("none", "0"), ("little", "0.000001"), ("some", "0.001"), ("plenty", "1")] {
+        let secret = fleet.tokens().with_budget(name, balance).await;
+        let mut said = Vec::new();
+        for gateway in &fleet.gateways {
+            let answer = gateway.client().ask(send(&secret, &limited("the same @{tokens=0}", 16_000))).await;
+            let sent = provider.rows().pop().map(|row| String::from_utf8_lossy(&row.body).into_owned());
+            fleet.quiet(Duration::from_secs(10)).await;
+            fleet.tokens().patch(name, &json!({"balance": balance})).await.expect(200);
+            said.push((answer.status, if answer.status == 200 { sent.unwrap() } else { answer.json()["error"].to_string() }));
+        }
+        assert_eq!(said[0], said[1], "{name}");
+        assert_eq!(said[0].0 == 200, ["some", "plenty"].contains(&name), "{name}: {said:?}");
+    }
+    fleet.close().await;
+}
+
 /// Changes a token under load, through the gateway that has no load; from the moment that it is told, the other one serves nobody.
 async fn changed(change: Request, status: u16) {
     let provider = StandIn::start().await;
@@ -146,8 +216,19 @@ async fn a_token_that_expired_is_refused_at_every_gateway() {
     changed(patch(&json!({"expire_time": "2020-01-01T00:00:00Z"})), 200).await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_gateway_that_dies_loses_no_more_than_its_slice() {
+/// How a gateway comes back that was killed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Back {
+    /// While its slice lives.
+    AtOnce,
+    /// When its slice has expired, and was charged.
+    Later,
+    /// Later too, and its outbox is lost.
+    WithoutItsOutbox,
+}
+
+/// A gateway dies under load. Returns what was charged beyond what was served, and the most that can have been on its way.
+async fn killed(back: Back) -> (i64, i64) {
     let provider = StandIn::start().await;
     let mut fleet = fleet(&provider, 2).await;
     let secret = fleet.tokens().with_budget("mourned", "80.00").await;
@@ -163,17 +244,37 @@ async fn a_gateway_that_dies_loses_no_more_than_its_slice() {
     fleet.kill(0);
     stop.store(true, Ordering::SeqCst);
     while tasks.join_next().await.is_some() {}
-    // Whoever changes the token waits no longer than the slice lives.
     let tokens = fleet.gateways[1].tokens();
-    tokens.patch("mourned", &json!({"active_balance": true})).await.expect(200);
+    if back != Back::AtOnce {
+        // Whoever changes the token waits no longer than the slice lives.
+        tokens.patch("mourned", &json!({"active_balance": true})).await.expect(200);
+    }
+    if back == Back::WithoutItsOutbox {
+        std::fs::remove_dir_all(fleet.gateways[0].outbox()).unwrap();
+    }
     fleet.revive(0).await;
     fleet.quiet(Duration::from_secs(40)).await;
     let money = tokens.money("mourned").await;
-    let served = CENT * i64::try_from(provider.count()).unwrap();
-    assert!((served..=served + 10 * 100 * CENT).contains(&money.spent), "spent {} of {served} that were served", money.spent);
     assert_eq!(money.balance, Some(8_000 * CENT - money.spent));
     fleet.gateways[1].client().ask(ocr(&secret)).await.expect(200);
     fleet.close().await;
+    // The one of now is among what was served.
+    let served = CENT * (i64::try_from(provider.count()).unwrap() - 1);
+    (money.spent - served, CENT * i64::try_from(AT_ONCE).unwrap())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_gateway_that_is_started_again_gives_back_what_nobody_used_of_its_slices() {
+    for back in [Back::AtOnce, Back::Later] {
+        let (beyond, on_their_way) = killed(back).await;
+        assert!((0..=on_their_way).contains(&beyond), "{back:?}: {beyond} beyond what was served");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_gateway_that_dies_for_good_loses_no_more_than_its_slice() {
+    let (beyond, on_their_way) = killed(Back::WithoutItsOutbox).await;
+    assert!((0..=on_their_way + 10 * 100 * CENT).contains(&beyond), "{beyond} beyond what was served");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -183,7 +284,7 @@ async fn a_gateway_without_slices_calls_back_those_of_others() {
     let number = AtomicUsize::new(0);
     let one_of_two = |setup: Setup| match number.fetch_add(1, Ordering::SeqCst) {
         0 => setting(setup),
-        _ => setting(setup).env("SPENDGATE_REDIS_LEASES", "off"),
+        _ => setting(setup).leases(false),
     };
     let fleet = Fleet::start(Store::single().await, 2, &provider, one_of_two).await;
     changed_on(fleet, &provider, Request::post(&format!("{}rotate/", path("changed")), &json!({"grace_seconds": 0})), 200).await;

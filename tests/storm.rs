@@ -286,7 +286,7 @@ async fn three_gateways_on_one_redis_lose_nothing() {
     let mut random = Random::new(seed());
     let provider = StandIn::start().await;
     provider.keep_no_bodies();
-    let mut fleet = Fleet::start(Store::single().await, 3, &provider, setting).await;
+    let mut fleet = Fleet::start(Store::single().await, 3, &provider, |setup| setting(setup).leases(false)).await;
     let mut storm = Storm::begin(&fleet, Plan::usual(), &mut random).await;
     let each = Duration::from_secs(if soak() { 20 } else { 13 });
     rage(&mut storm, &mut fleet, &mut random, length(40, 20), Some(each)).await;
@@ -300,7 +300,7 @@ async fn on_slices(plan: Plan, title: &str) {
     let mut random = Random::new(seed());
     let provider = StandIn::start().await;
     provider.keep_no_bodies();
-    let setting = |setup: Setup| setting(setup).env("SPENDGATE_REDIS_LEASES", "on");
+    let setting = |setup: Setup| setting(setup).leases(true);
     let mut fleet = Fleet::start(Store::single().await, 3, &provider, setting).await;
     let mut storm = Storm::begin(&fleet, plan, &mut random).await;
     let each = Duration::from_secs(if soak() { 20 } else { 13 });

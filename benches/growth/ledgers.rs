@@ -1,6 +1,7 @@
 //! The ledger through the library: opened on many tokens, asked for look-ups, admissions and settlements.
 
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
@@ -132,8 +133,8 @@ async fn admit(ledger: &Ledger, tokens: &Population, number: u64) -> anyhow::Res
     }
 }
 
-fn label() -> ChargeLabel {
-    ChargeLabel { provider: "openai".to_owned(), model: "gpt-4o-mini".to_owned(), feature: "text__chat".to_owned() }
+fn label() -> Arc<ChargeLabel> {
+    Arc::new(ChargeLabel { provider: "openai".to_owned(), model: "gpt-4o-mini".to_owned(), feature: "text__chat".to_owned() })
 }
 
 /// The number of a token, from 1.

@@ -119,8 +119,8 @@ impl Programs {
             Kind::Bare => bare(to, None)?,
             Kind::BareEvalsha => bare(to, Some(Redis::start()?))?,
             Kind::Embedded => of_gateway(Gateway::start(tokens, None, to, Core::First)?),
-            Kind::Redis => of_gateway(Gateway::start(tokens, Some(Redis::start()?), to, Core::First)?),
-            Kind::RedisLeases => of_gateway(Gateway::start_set(tokens, Some(Redis::start()?), to, Core::First, &[("SPENDGATE_REDIS_LEASES", "on")])?),
+            Kind::Redis => of_gateway(Gateway::start_set(tokens, Some(Redis::start()?), to, Core::First, &[("SPENDGATE_REDIS_LEASES", "off")])?),
+            Kind::RedisLeases => of_gateway(Gateway::start(tokens, Some(Redis::start()?), to, Core::First)?),
         };
         provider.take_answers();
         Ok(Subject { kind, address, secret: tokens.secret.reveal().to_owned(), running })

@@ -131,7 +131,7 @@ fn admit_and_settle() -> Once {
     };
     state.create_token(now, "default", token, secret.hash(), secret.masked(), &mut changes).unwrap().unwrap();
     changes.clear();
-    let label = ChargeLabel { provider: "openai".to_owned(), model: "gpt-4o-mini".to_owned(), feature: "text__chat".to_owned() };
+    let label = Arc::new(ChargeLabel { provider: "openai".to_owned(), model: "gpt-4o-mini".to_owned(), feature: "text__chat".to_owned() });
     let usage = Usage::default().with(Unit::Input, 812).with(Unit::Output, 391);
     let cost = Usd::from_nanos(1).unwrap();
     Box::new(move || {
@@ -143,10 +143,10 @@ fn admit_and_settle() -> Once {
             want: Usd::from_nanos(1_000).unwrap(),
             least: cost,
             lease: Duration::from_secs(60),
-            label: label.clone(),
+            label: Arc::clone(&label),
         };
         black_box(state.admit(now, &request, &mut changes).unwrap());
-        let settlement = Settlement { hold, cost, certainty: Certainty::Exact, usage, label: label.clone(), price_version: String::new() };
+        let settlement = Settlement { hold, cost, certainty: Certainty::Exact, usage, label: Arc::clone(&label), price_version: Arc::default() };
         assert!(state.settle(now, &settlement, &mut changes).unwrap().charged);
         changes.clear();
     })

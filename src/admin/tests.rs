@@ -4,6 +4,8 @@ mod access;
 mod reports;
 mod tokens;
 
+use std::sync::Arc;
+
 use axum::body::Body;
 use axum::response::Response;
 use http::{HeaderMap, Request, StatusCode};
@@ -98,7 +100,7 @@ impl Api {
         let secret = SecretHash::of(secret);
         let facts = self.ledger.token_facts(&secret).await.unwrap().unwrap();
         let cost: Usd = cost.parse().unwrap();
-        let label = ChargeLabel { provider: provider.into(), model: model.into(), feature: feature.into() };
+        let label = Arc::new(ChargeLabel { provider: provider.into(), model: model.into(), feature: feature.into() });
         let request = AdmitRequest {
             hold: HoldId::generate(),
             token: facts.id,

@@ -1,6 +1,7 @@
 //! The commands as they are typed, against the API behind a listener of its own.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use clap::CommandFactory;
 use hyper_util::rt::TokioIo;
@@ -257,7 +258,7 @@ async fn usage_is_a_table_csv_or_json() {
     for (name, cost) in [("a,\"b", "1.5"), ("c", "0.000000001")] {
         let secret = SecretHash::of(gateway.done(&format!("token create {name}")).await.result.trim());
         let facts = gateway.ledger.token_facts(&secret).await.unwrap().unwrap();
-        let label = ChargeLabel { provider: "openai".into(), model: "gpt-5".into(), feature: "text__chat".into() };
+        let label = Arc::new(ChargeLabel { provider: "openai".into(), model: "gpt-5".into(), feature: "text__chat".into() });
         let cost = cost.parse().unwrap();
         let request = AdmitRequest {
             hold: HoldId::generate(),

@@ -56,7 +56,7 @@ pub struct SettingsArgs {
     /// Replicas that must have a change before it counts (WAIT), 0 to 9 [default: 0]
     #[arg(long, env = "SPENDGATE_REDIS_WAIT", value_name = "COUNT")]
     redis_wait: Option<String>,
-    /// Whether each gateway sets slices of busy tokens' budgets aside, to admit requests without asking Redis: off or on [default: off]
+    /// Whether each gateway sets slices of busy tokens' budgets aside, to admit requests without asking Redis: off or on [default: on]
     #[arg(long, env = "SPENDGATE_REDIS_LEASES", value_name = "WHETHER")]
     redis_leases: Option<String>,
     /// Days that the journal is kept [default: 400; 30 in Redis]
@@ -244,7 +244,7 @@ impl Settings {
             redis_wait: reader.read(pick_count(args.redis_wait.as_ref(), "SPENDGATE_REDIS_WAIT", parsed.redis_wait.as_ref(), "0"), |text| {
                 text.parse().ok().filter(|replicas| *replicas <= 9).ok_or_else(|| format!("{text:?} is not a number of replicas; write 0 to 9"))
             }),
-            redis_leases: reader.read(pick(args.redis_leases.as_ref(), "SPENDGATE_REDIS_LEASES", parsed.redis_leases.as_ref(), "off"), |text| {
+            redis_leases: reader.read(pick(args.redis_leases.as_ref(), "SPENDGATE_REDIS_LEASES", parsed.redis_leases.as_ref(), "on"), |text| {
                 one_of(text, &[("off", false), ("on", true)])
             }),
             journal_days: match (&args.journal_days, &parsed.journal_days) {

@@ -90,11 +90,18 @@ impl Grant {
     }
 
     /// Charges what the request cost, in full. Where nobody knows: what was [`admitted`](Self::admitted), and no raise that is still asked for.
-    pub fn settle(mut self, cost: Usd, certainty: Certainty, usage: Usage, label: ChargeLabel, price_version: &str) -> SettleTicket {
+    pub fn settle(
+        mut self,
+        cost: Usd,
+        certainty: Certainty,
+        usage: Usage,
+        label: impl Into<Arc<ChargeLabel>>,
+        price_version: impl Into<Arc<str>>,
+    ) -> SettleTicket {
         if self.end() == IfDropped::Nothing {
             return SettleTicket::nothing();
         }
-        self.settler.settle(Settlement { hold: self.hold, cost, certainty, usage, label, price_version: price_version.to_owned() })
+        self.settler.settle(Settlement { hold: self.hold, cost, certainty, usage, label: label.into(), price_version: price_version.into() })
     }
 
     /// Gives the money back: nothing was sent, or the provider does not bill it.

@@ -7,6 +7,7 @@
 //! | file | what it does |
 //! |---|---|
 //! | `record.rs` | what is kept of an ending, and of the hold it ends |
+//! | `note.rs` | what is kept of what the store was not told yet while its request runs |
 //! | `codec.rs` | a record as bytes that always fit a slot |
 //! | `image.rs` | the bytes of a slot and of the file's header, with their checksums |
 //! | `file.rs` | the file: made, read, grown, written, synced for many writers at once |
@@ -17,19 +18,27 @@ mod codec;
 mod failed;
 mod file;
 mod image;
+mod note;
 mod pool;
 mod record;
 
 pub(crate) use codec::MOST_ACCOUNT_BYTES;
+pub(crate) use note::{Boot, Note, Noted};
 pub(crate) use record::{Ending, HoldFacts, Record};
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use self::file::{Found, SlotFile};
 use self::pool::Pool;
 use super::lock::{Lock, lock};
 use super::types::LedgerError;
+
+/// One of so many slots may hold a note, so that there is room for endings.
+const NOTES_SHARE: usize = 4;
+/// Of slices one of so many, so that there is room for what is admitted from them.
+const SLICES_SHARE: usize = 8;
 
 /// How an outbox is kept.
 #[derive(Clone, Debug)]
@@ -49,6 +58,10 @@ struct Inner {
     path: PathBuf,
     file: SlotFile,
     pool: Pool,
+    /// How many notes there are.
+    noted: AtomicUsize,
+    /// Those that a process before this one left, with their slots.
+    left: Mutex<Vec<(u32, Note)>>,
     #[cfg(test)]
     damaged: usize,
     /// Last, so that it is given back last.
@@ -64,7 +77,7 @@ pub(crate) struct Recovered {
     pub(crate) slot: Slot,
 }
 
-/// Room on the disk for one ending.
+/// Room on the disk for one ending, or one note.
 ///
 /// Dropped unwritten, it is free again. Dropped after it was written, it stays on the disk and is found at the next start; see [`Slot::free`].
 #[derive(Debug)]
@@ -81,6 +94,8 @@ enum SlotState {
     Empty,
     /// Part of a record, maybe: a write began and failed.
     Torn,
+    /// A note.
+    Noted,
     /// A record.
     Written,
     /// The slot was given back.
@@ -110,13 +125,15 @@ impl Outbox {
         let path = folder.join("outbox");
         let lock = lock(&path, "outbox", "set SPENDGATE_OUTBOX to a folder of its own for each gateway")?;
         let (file, found) = SlotFile::open(&path, options.fsync)?;
-        let Found { records, free, slots, .. } = found;
+        let Found { records, notes, free, slots, .. } = found;
         let most = u32::try_from(options.most_slots).unwrap_or(u32::MAX - 1).max(slots);
-        let pool = Pool::new(free, slots, most, records.len());
+        let pool = Pool::new(free, slots, most, records.len(), notes.len());
         let inner = Arc::new(Inner {
             path,
             file,
             pool,
+            noted: AtomicUsize::new(notes.len()),
+            left: Mutex::new(notes),
             #[cfg(test)]
             damaged: found.damaged,
             _lock: lock,
@@ -147,6 +164,30 @@ impl Outbox {
             }
         }
         Ok(Slot { outbox: Arc::clone(&self.0), index: taken.index, state: SlotState::Empty })
+    }
+
+    /// Keeps a note until its slot is freed. Never waits for the disk.
+    ///
+    /// # Errors
+    /// [`LedgerError::Unavailable`] when there is no room, or as many notes as may be.
+    pub(crate) fn note(&self, note: &Note) -> Result<Slot, LedgerError> {
+        let share = if matches!(note.noted, Noted::Slice(..)) { SLICES_SHARE } else { NOTES_SHARE };
+        let most = self.0.pool.most() / share;
+        if self.0.noted.load(Ordering::Relaxed) >= most {
+            return Err(LedgerError::Unavailable(format!("there are {most} notes in the outbox, which has no room for more")));
+        }
+        let mut slot = self.reserve()?;
+        // Where that fails, the slot is empty as before: half a note is nobody's loss.
+        self.0.file.write_soon(slot.index, &codec::encode_note(note))?;
+        slot.state = SlotState::Noted;
+        self.0.noted.fetch_add(1, Ordering::Relaxed);
+        Ok(slot)
+    }
+
+    /// The notes that a process before this one left, each with its slot: handed out once.
+    pub(crate) fn left(&self) -> Vec<(Note, Slot)> {
+        let left = std::mem::take(&mut *self.0.left.lock().unwrap_or_else(PoisonError::into_inner));
+        left.into_iter().map(|(index, note)| (note, Slot { outbox: Arc::clone(&self.0), index, state: SlotState::Noted })).collect()
     }
 
     /// Appends an ending that the store can never take to the file `outbox.failed`, one JSON object a line, with the reason.
@@ -218,6 +259,9 @@ impl Slot {
     pub(crate) fn free(mut self) {
         let state = std::mem::replace(&mut self.state, SlotState::Freed);
         let written = state == SlotState::Written;
+        if state == SlotState::Noted {
+            self.outbox.noted.fetch_sub(1, Ordering::Relaxed);
+        }
         if state != SlotState::Empty
             && let Err(error) = self.outbox.file.clear(self.index)
         {
@@ -235,7 +279,7 @@ impl Drop for Slot {
         match self.state {
             SlotState::Empty => self.outbox.pool.give_back(self.index, false),
             // Stays as it is, and is counted as before, until the next start.
-            SlotState::Torn | SlotState::Written | SlotState::Freed => {}
+            SlotState::Torn | SlotState::Noted | SlotState::Written | SlotState::Freed => {}
         }
     }
 }

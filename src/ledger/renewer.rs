@@ -2,12 +2,12 @@
 //!
 //! Most requests end before that, and so cost nothing but an entry in a map.
 
-use std::collections::HashMap;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::settler::Settler;
 use super::types::{HoldId, LedgerError, Renewal};
+use crate::maps::Map;
 use crate::money::Usd;
 
 const SHARDS: usize = 16;
@@ -17,7 +17,7 @@ const HOLDS_A_JOB: usize = 256;
 /// The holds of running requests.
 #[derive(Default)]
 pub(crate) struct LiveHolds {
-    shards: [Mutex<HashMap<HoldId, Live>>; SHARDS],
+    shards: [Mutex<Map<HoldId, Live>>; SHARDS],
     stopped: Mutex<bool>,
     wake: Condvar,
 }
@@ -30,7 +30,7 @@ struct Live {
 // === impl LiveHolds ===
 
 impl LiveHolds {
-    fn shard(&self, hold: HoldId) -> &Mutex<HashMap<HoldId, Live>> {
+    fn shard(&self, hold: HoldId) -> &Mutex<Map<HoldId, Live>> {
         // The end of the id is random, its beginning is the time.
         let [.., last] = hold.0;
         let [first, ..] = &self.shards;

@@ -46,7 +46,7 @@ pub struct AdmitRequest {
     /// How long the hold lives without being renewed.
     pub lease: Duration,
     /// What is charged is booked under this, should the hold expire.
-    pub label: ChargeLabel,
+    pub label: Arc<ChargeLabel>,
 }
 
 /// Under what a charge is booked in the journal and in reports.
@@ -138,9 +138,9 @@ pub struct Settlement {
     /// What was consumed.
     pub usage: Usage,
     /// Under what it is booked. Wins over the label of the admission, unless it is empty.
-    pub label: ChargeLabel,
+    pub label: Arc<ChargeLabel>,
     /// The version of the price book that priced it.
-    pub price_version: String,
+    pub price_version: Arc<str>,
 }
 
 /// What a settlement did.

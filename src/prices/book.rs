@@ -16,7 +16,7 @@ use crate::diagnostic::Diagnostic;
 /// Prices of models, by provider and name.
 #[derive(Debug)]
 pub struct PriceBook {
-    version: String,
+    version: Arc<str>,
     providers: HashMap<Arc<str>, Provider>,
     models_count: usize,
 }
@@ -54,7 +54,7 @@ impl PriceBook {
     /// The same, with the models as the file says them.
     pub(crate) fn read(text: &str, file: &str) -> Result<(Self, Vec<FileModel>), Vec<Diagnostic>> {
         let (mut reader, models) = file::read(text, file)?;
-        let mut book = Self { version: version_of(text), providers: HashMap::new(), models_count: 0 };
+        let mut book = Self { version: version_of(text).into(), providers: HashMap::new(), models_count: 0 };
         for (number, model) in models.iter().enumerate() {
             book.add(&mut reader, number, model);
         }
@@ -76,7 +76,7 @@ impl PriceBook {
 
     /// The first twelve hexadecimal digits of the SHA-256 of its text: charges are booked with it.
     #[must_use]
-    pub fn version(&self) -> &str {
+    pub fn version(&self) -> &Arc<str> {
         &self.version
     }
 

@@ -4,6 +4,7 @@
 //! then, where that is not there, by what was counted, with the limit lowered where it must be. A no leaves nothing behind, so it is one hold, under
 //! one id. Whoever counts does so between the two; or, for a stream whose first step was there, while that is held, as it will be until the stream ends.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::apis::{BudgetBody, Refusal};
@@ -45,7 +46,7 @@ pub(super) async fn admit(mut quoted: Box<Quoted>, hold: HoldId, admitting: Admi
         let message = format!("The upstream '{}' is off: {variable} is not set.", quoted.route.upstream.name);
         return Err(Refused::new(api, Refusal::upstream_unavailable(message)));
     }
-    let (token, secret, label) = (quoted.facts.id, quoted.secret, quoted.label.clone());
+    let (token, secret, label) = (quoted.facts.id, quoted.secret, Arc::clone(&quoted.label));
     // Who is to count, as long as the bytes bound the request.
     let mut counter = Counter::of(&quoted);
     let mut pause = FIRST_PAUSE;
@@ -53,7 +54,7 @@ pub(super) async fn admit(mut quoted: Box<Quoted>, hold: HoldId, admitting: Admi
     let admission = loop {
         let began = Instant::now();
         let least = if counter.is_some() { quoted.want } else { quoted.least };
-        let request = AdmitRequest { hold, token, secret, want: quoted.want, least, lease, label: label.clone() };
+        let request = AdmitRequest { hold, token, secret, want: quoted.want, least, lease, label: Arc::clone(&label) };
         let admission = ledger.admit(request).await;
         metrics.ledger(LedgerOp::Admit, began.elapsed(), admission.is_err());
         if let (Some(by), Ok(Admission::Denied(Denied::Held(state) | Denied::Exhausted(state)))) = (counter, &admission) {

@@ -1,6 +1,7 @@
 //! A charge on its way into the ledger: what is due becomes an ending of the grant, and the ending is waited for.
 
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use tokio::time::Instant;
@@ -19,7 +20,7 @@ pub(super) struct Charging {
     /// None where nothing is charged, and nobody waits.
     ticket: Option<SettleTicket>,
     pub(super) began: Instant,
-    pub(super) label: ChargeLabel,
+    pub(super) label: Arc<ChargeLabel>,
     pub(super) cost: Usd,
     pub(super) usage: Usage,
     pub(super) estimated: bool,
@@ -54,7 +55,7 @@ impl Charging {
                 charging.ticket = Some(grant.settle_kept(settlement));
             }
             (None, Some(Booked { cost, certainty, usage })) => {
-                charging.ticket = Some(grant.settle(cost, certainty, usage, charging.label.clone(), &price_version));
+                charging.ticket = Some(grant.settle(cost, certainty, usage, Arc::clone(&charging.label), price_version));
                 (charging.cost, charging.usage, charging.estimated) = (cost, usage, certainty != Certainty::Exact);
             }
             (None, None) => grant.void(),

@@ -133,8 +133,8 @@ enum Then {
 pub(super) struct Bill {
     pub(super) grant: Grant,
     pub(super) price: Price,
-    pub(super) label: ChargeLabel,
-    pub(super) price_version: String,
+    pub(super) label: Arc<ChargeLabel>,
+    pub(super) price_version: Arc<str>,
 }
 
 // === impl Exchange ===

@@ -3,10 +3,11 @@
 //! The hold of that request outlives it, under an id that follows from the job's. Whichever gateway first passes on an answer with the cost settles it by that
 //! id, and the ledger does so once. A job that nobody asks for is charged at its hold when the lease ends; a poll after that corrects the charge down.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::apis::Job;
-use crate::ledger::{Certainty, ChargeLabel, HoldId, Settlement};
+use crate::ledger::{Certainty, HoldId, Settlement};
 use crate::prices::{Unit, Usage};
 
 use super::quote::Price;
@@ -24,7 +25,7 @@ pub(super) enum Outcome {
 }
 
 /// What becomes of the money of a request whose answer tells of a job. None: it is charged as any other, since its price does not wait for the job's cost.
-pub(super) fn outcome(job: Job, price: &Price, account: &str, provider: &str, price_version: &str) -> Option<Outcome> {
+pub(super) fn outcome(job: Job, price: &Price, account: &str, provider: &str, price_version: &Arc<str>) -> Option<Outcome> {
     let hold = |id: &str| HoldId::derived(&["job", account, provider, id]);
     match (job, price) {
         (Job::Begun { id }, Price::ReportedJson { .. }) => Some(Outcome::Keep(hold(&id))),
@@ -35,8 +36,8 @@ pub(super) fn outcome(job: Job, price: &Price, account: &str, provider: &str, pr
             certainty: Certainty::Exact,
             usage: Usage::default().with(Unit::Requests, 1),
             // That of the request which began it.
-            label: ChargeLabel::default(),
-            price_version: price_version.to_owned(),
+            label: Arc::default(),
+            price_version: Arc::clone(price_version),
         })),
         _ => None,
     }

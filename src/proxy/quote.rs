@@ -38,8 +38,8 @@ pub(super) struct Quoted {
     pub(super) least: Usd,
     /// The hold rolls, if all of its first step is granted: so many tokens can be billed beside those that the stream shows.
     pub(super) rolling: Option<u64>,
-    pub(super) label: ChargeLabel,
-    pub(super) price_version: String,
+    pub(super) label: Arc<ChargeLabel>,
+    pub(super) price_version: Arc<str>,
     pub(super) facts: Arc<TokenFacts>,
     pub(super) secret: SecretHash,
     pub(super) kind: Kind,
@@ -191,8 +191,8 @@ pub(super) async fn quote(identified: Identified, max_body: usize) -> Result<Box
     Ok(Box::new(Quoted {
         api,
         operation: routed.operation,
-        label: ChargeLabel { provider: provider.clone(), model, feature },
-        price_version: book.version().to_owned(),
+        label: Arc::new(ChargeLabel { provider: provider.clone(), model, feature }),
+        price_version: Arc::clone(book.version()),
         seal: if routed.operation.seals() { seal(&route, &facts).map(Box::new) } else { None },
         route,
         request,

@@ -1,12 +1,13 @@
 //! Counters by labels, compared label by label. The library's own vectors identify a series by a hash of its values run together,
 //! so that `("a","bc")` and `("ab","c")` would share one; people choose token names, so ours compare them.
 
-use std::collections::HashMap;
-use std::hash::{BuildHasher, RandomState};
+use std::hash::BuildHasher;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{PoisonError, RwLock};
 
 use prometheus::proto;
+
+use crate::maps::Map;
 
 type Key<const N: usize> = [Box<str>; N];
 
@@ -19,8 +20,8 @@ pub(super) struct Family<const N: usize> {
     /// Steps in what is shown: 1, or 1e9 nano-dollars in a dollar.
     scale: f64,
     /// By the hash of the labels, so that finding a series copies none of them.
-    series: RwLock<HashMap<u64, Vec<Series<N>>>>,
-    hasher: RandomState,
+    series: RwLock<Map<u64, Vec<Series<N>>>>,
+    hasher: foldhash::fast::RandomState,
 }
 
 #[derive(Debug)]
@@ -33,7 +34,7 @@ struct Series<const N: usize> {
 
 impl<const N: usize> Family<N> {
     pub(super) fn new(name: &'static str, help: &'static str, labels: [&'static str; N], scale: f64) -> Self {
-        Self { name, help, labels, scale, series: RwLock::default(), hasher: RandomState::new() }
+        Self { name, help, labels, scale, series: RwLock::default(), hasher: foldhash::fast::RandomState::default() }
     }
 
     /// Adds whole steps to one series.

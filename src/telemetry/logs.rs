@@ -4,6 +4,7 @@ use tracing_subscriber::EnvFilter;
 
 use crate::config::LogFormat;
 
+use super::json::JsonLines;
 use super::lines::{Lines, LogGuard};
 
 /// Starts logging for the whole process, until the guard is dropped.
@@ -16,7 +17,7 @@ pub fn start(filter: &str, format: LogFormat) -> anyhow::Result<LogGuard> {
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(lines).with_target(false);
     match format {
         LogFormat::Text => builder.with_ansi(false).try_init(),
-        LogFormat::Json => builder.json().flatten_event(true).try_init(),
+        LogFormat::Json => builder.event_format(JsonLines).try_init(),
     }
     .map_err(|error| anyhow::anyhow!("logging could not be started: {error}"))?;
     Ok(guard)

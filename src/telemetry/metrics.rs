@@ -1,6 +1,5 @@
 //! The metrics of `/metrics`. Names and labels are a contract; series stay bounded whatever people call their tokens and models.
 
-use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::sync::{PoisonError, RwLock};
 use std::time::Duration;
@@ -9,6 +8,7 @@ use prometheus::core::Collector;
 use prometheus::{Encoder, HistogramOpts, HistogramVec, TextEncoder, proto};
 
 use crate::ledger::Ledger;
+use crate::maps::{Map, Set};
 use crate::money::Usd;
 use crate::prices::Usage;
 
@@ -41,7 +41,7 @@ pub struct Metrics {
 /// Names of tokens by account: looked up without a copy of either.
 #[derive(Debug, Default)]
 struct TokenNames {
-    by_account: HashMap<Box<str>, HashSet<Box<str>>>,
+    by_account: Map<Box<str>, Set<Box<str>>>,
     count: usize,
 }
 
@@ -317,7 +317,7 @@ impl TokenNames {
 
     fn insert(&mut self, account: &str, token: &str) {
         if !self.by_account.contains_key(account) {
-            self.by_account.insert(Box::from(account), HashSet::new());
+            self.by_account.insert(Box::from(account), Set::default());
         }
         let new = self.by_account.get_mut(account).is_some_and(|names| names.insert(Box::from(token)));
         self.count += usize::from(new);

@@ -56,6 +56,11 @@ impl Setup {
         self
     }
 
+    /// Whether it admits from slices, where it is on Redis.
+    pub(crate) fn leases(self, on: bool) -> Self {
+        self.env("SPENDGATE_REDIS_LEASES", if on { "on" } else { "off" })
+    }
+
     /// Takes a variable out of the gateway's environment.
     pub(crate) fn without_env(mut self, name: &str) -> Self {
         self.environment.retain(|(known, _)| known != name);
@@ -140,6 +145,11 @@ impl Gateway {
 
     pub(crate) fn store(&self) -> PathBuf {
         self.folder.path().join("spendgate.db")
+    }
+
+    /// Where ends of requests wait, on a ledger that is a server.
+    pub(crate) fn outbox(&self) -> PathBuf {
+        self.folder.path().join("data/outbox")
     }
 
     pub(crate) fn routes_file(&self) -> PathBuf {

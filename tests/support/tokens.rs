@@ -71,6 +71,21 @@ impl Tokens {
         Money { balance: amount(&object, "balance"), held: amount(&object, "held").expect("held"), spent: amount(&object, "spent").expect("spent") }
     }
 
+    /// Waits until a token has this balance, this much held and this much spent: beside what is asked of it, a gateway on Redis may have set a slice aside, which
+    /// goes back when nobody used it for a moment.
+    pub(crate) async fn comes_to(&self, name: &str, balance: i64, held: i64, spent: i64) {
+        let began = std::time::Instant::now();
+        let expected = Money { balance: Some(balance), held, spent };
+        loop {
+            let money = self.money(name).await;
+            if money == expected {
+                return;
+            }
+            assert!(began.elapsed() < std::time::Duration::from_secs(10), "{money:?} is not {expected:?}");
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        }
+    }
+
     /// What is on a token once nothing is held any more.
     pub(crate) async fn settled(&self, name: &str) -> Money {
         super::eventually("every hold to end", async || Some(self.money(name).await).filter(|money| money.held == 0)).await

@@ -2,7 +2,6 @@
 //!
 //! Admission looks again, atomically: this is only as fresh as the last batch.
 
-use std::collections::HashMap;
 use std::num::NonZero;
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -10,6 +9,7 @@ use jiff::Timestamp;
 
 use crate::ledger::rules::{Changes, State, Token};
 use crate::ledger::types::TokenFacts;
+use crate::maps::Map;
 use crate::tokens::SecretHash;
 
 /// A power of two.
@@ -20,8 +20,8 @@ const FEW: usize = 50_000;
 /// Secrets and what they open.
 #[derive(Default)]
 pub(crate) struct Directory {
-    tokens: [RwLock<HashMap<SecretHash, Entry>>; SHARDS],
-    main_keys: RwLock<HashMap<SecretHash, Arc<str>>>,
+    tokens: [RwLock<Map<SecretHash, Entry>>; SHARDS],
+    main_keys: RwLock<Map<SecretHash, Arc<str>>>,
 }
 
 struct Entry {
@@ -32,7 +32,7 @@ struct Entry {
 // === impl Directory ===
 
 impl Directory {
-    fn shard(&self, secret: &SecretHash) -> &RwLock<HashMap<SecretHash, Entry>> {
+    fn shard(&self, secret: &SecretHash) -> &RwLock<Map<SecretHash, Entry>> {
         let [first, ..] = secret.0;
         let [shard, ..] = &self.tokens;
         self.tokens.get(usize::from(first) % SHARDS).unwrap_or(shard)

@@ -226,7 +226,7 @@ pub(super) fn journal(connection: &Connection, seq: i64, entry: &JournalEntry) -
             label.map(|label| label.model.as_str()),
             label.map(|label| label.feature.as_str()),
             (!usage.is_empty()).then_some(usage),
-            (!entry.price_version.is_empty()).then_some(&entry.price_version),
+            (!entry.price_version.is_empty()).then_some(&*entry.price_version),
         ])?;
     Ok(())
 }

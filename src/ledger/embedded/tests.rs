@@ -18,7 +18,7 @@ use jiff::Timestamp;
 use super::clock::Clock;
 use crate::ledger::handle::Tuning;
 use crate::ledger::rules::tests::script::{ACCOUNT, usd};
-use crate::ledger::{Admission, AdmitRequest, ChargeLabel, Denied, Grant, HoldId, Ledger, LedgerOptions, StoreAddress};
+use crate::ledger::{Admission, AdmitRequest, Denied, Grant, HoldId, Ledger, LedgerOptions, StoreAddress};
 use crate::tokens::{NewToken, Secret, SecretKind, TokenKind, TokenView};
 
 const LEASE: Duration = Duration::from_secs(60);
@@ -53,15 +53,7 @@ async fn token(ledger: &Ledger, name: &str, balance: Option<i64>) -> (TokenView,
 }
 
 fn request(token: &TokenView, secret: &Secret, want: i64, least: i64) -> AdmitRequest {
-    AdmitRequest {
-        hold: HoldId::generate(),
-        token: token.id,
-        secret: secret.hash(),
-        want: usd(want),
-        least: usd(least),
-        lease: LEASE,
-        label: ChargeLabel::default(),
-    }
+    AdmitRequest { hold: HoldId::generate(), token: token.id, secret: secret.hash(), want: usd(want), least: usd(least), lease: LEASE, label: Arc::default() }
 }
 
 async fn admit(ledger: &Ledger, token: &TokenView, secret: &Secret, amount: i64) -> Result<Grant, Denied> {

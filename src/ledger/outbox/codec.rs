@@ -1,6 +1,7 @@
 //! A record as bytes. It always fits a slot: labels too long for it are shortened, and marked as such.
 //!
-//! Integers are little-endian, strings have their length in two bytes before them. What is changed here changes the file's version.
+//! Integers are little-endian, strings have their length in two bytes before them. What is changed here changes the file's version, unless nothing is lost where
+//! an older one puts it aside: so it is with notes, whose slices are charged then.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,6 +9,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::image::ROOM;
+use super::note::Note;
 use super::record::{Ending, HoldFacts, Record};
 use crate::ledger::types::{Certainty, ChargeLabel, HoldId, LedgerError, Settlement};
 use crate::money::Usd;
@@ -44,6 +46,12 @@ pub(super) fn encode(record: &Record) -> Result<Vec<u8>, LedgerError> {
     if bytes.len() <= ROOM { Ok(bytes) } else { Err(LedgerError::Incompatible(format!("an ending of {} bytes does not fit the outbox", bytes.len()))) }
 }
 
+/// The note as bytes, at most [`ROOM`] of them: an account's name was looked at before any slice of it is taken.
+pub(super) fn encode_note(note: &Note) -> Vec<u8> {
+    let whole = note.encode(false);
+    if whole.len() <= ROOM { whole } else { note.encode(true) }
+}
+
 /// The record that was encoded; none where these are not the bytes of one.
 pub(super) fn decode(bytes: &[u8]) -> Option<Record> {
     let mut from = Reader { bytes };
@@ -51,26 +59,20 @@ pub(super) fn decode(bytes: &[u8]) -> Option<Record> {
     let hold = HoldId(from.array()?);
     let written_at = Timestamp::from_millisecond(i64::from_le_bytes(from.array()?)).ok()?;
     let token = TokenId(from.u64()?);
-    let amount = from.usd()?;
-    let flags = from.u8()?;
-    let lease = Duration::from_millis(from.u64()?);
-    let account = from.text()?.into();
-    let label = Arc::new(from.label()?);
-    let slice = if flags & FROM_SLICE != 0 { Some(HoldId(from.array()?)) } else { None };
+    let (facts, account) = from.facts()?;
     let ending = match kind {
         SETTLE => Ending::Settle(Settlement {
             hold,
             cost: from.usd()?,
             certainty: certainty(from.u8()?)?,
             usage: from.usage()?,
-            label: from.label()?,
-            price_version: from.text()?,
+            label: from.label()?.into(),
+            price_version: from.text()?.into(),
         }),
         CHARGE_HOLD => Ending::ChargeHold(hold),
         VOID => Ending::Void(hold, Duration::from_millis(from.u64()?)),
         _ => return None,
     };
-    let facts = HoldFacts { amount, on_token: flags & ON_TOKEN != 0, on_account: flags & ON_ACCOUNT != 0, lease, label, slice };
     from.bytes.is_empty().then_some(Record { ending, account, token, facts, written_at })
 }
 
@@ -84,16 +86,7 @@ fn put(record: &Record, shortened: bool) -> Vec<u8> {
     into.extend(record.hold().0);
     into.extend(record.written_at.as_millisecond().to_le_bytes());
     into.extend(record.token.0.to_le_bytes());
-    into.extend(record.facts.amount.nanos().to_le_bytes());
-    let slice = record.facts.slice;
-    let flags = [(record.facts.on_token, ON_TOKEN), (record.facts.on_account, ON_ACCOUNT), (slice.is_some(), FROM_SLICE)];
-    into.push(flags.into_iter().filter(|(is, _)| *is).map(|(_, flag)| flag).sum());
-    into.extend(millis(record.facts.lease).to_le_bytes());
-    put_text(&mut into, &record.account, None);
-    put_label(&mut into, &record.facts.label, shortened);
-    if let Some(HoldId(slice)) = slice {
-        into.extend(slice);
-    }
+    put_facts(&mut into, &record.facts, &record.account, shortened);
     match &record.ending {
         Ending::Settle(settlement) => {
             into.extend(settlement.cost.nanos().to_le_bytes());
@@ -112,6 +105,19 @@ fn put(record: &Record, shortened: bool) -> Vec<u8> {
     into
 }
 
+/// What a hold was made of, and the account.
+pub(super) fn put_facts(into: &mut Vec<u8>, facts: &HoldFacts, account: &str, shortened: bool) {
+    into.extend(facts.amount.nanos().to_le_bytes());
+    let flags = [(facts.on_token, ON_TOKEN), (facts.on_account, ON_ACCOUNT), (facts.slice.is_some(), FROM_SLICE)];
+    into.push(flags.into_iter().filter(|(is, _)| *is).map(|(_, flag)| flag).sum());
+    into.extend(millis(facts.lease).to_le_bytes());
+    put_text(into, account, None);
+    put_label(into, &facts.label, shortened);
+    if let Some(HoldId(slice)) = facts.slice {
+        into.extend(slice);
+    }
+}
+
 fn put_label(into: &mut Vec<u8>, label: &ChargeLabel, shortened: bool) {
     put_text(into, &label.provider, shortened.then_some(PROVIDER_BYTES));
     put_text(into, &label.model, shortened.then_some(MODEL_BYTES));
@@ -120,7 +126,7 @@ fn put_label(into: &mut Vec<u8>, label: &ChargeLabel, shortened: bool) {
 
 /// Shortened to `most` bytes between two characters, where that is given. No text is longer than a slot in the end, so what its length cannot say matters
 /// to nobody.
-fn put_text(into: &mut Vec<u8>, text: &str, most: Option<usize>) {
+pub(super) fn put_text(into: &mut Vec<u8>, text: &str, most: Option<usize>) {
     let (kept, cut) = match most {
         Some(most) if text.len() > most => {
             let end = (0..=most - CUT.len()).rev().find(|end| text.is_char_boundary(*end));
@@ -155,8 +161,8 @@ fn certainty(number: u8) -> Option<Certainty> {
 }
 
 /// What is left to read.
-struct Reader<'a> {
-    bytes: &'a [u8],
+pub(super) struct Reader<'a> {
+    pub(super) bytes: &'a [u8],
 }
 
 // === impl Reader ===
@@ -168,15 +174,15 @@ impl Reader<'_> {
         Some(taken)
     }
 
-    fn array<const N: usize>(&mut self) -> Option<[u8; N]> {
+    pub(super) fn array<const N: usize>(&mut self) -> Option<[u8; N]> {
         self.take(N)?.try_into().ok()
     }
 
-    fn u8(&mut self) -> Option<u8> {
+    pub(super) fn u8(&mut self) -> Option<u8> {
         self.array().map(u8::from_le_bytes)
     }
 
-    fn u64(&mut self) -> Option<u64> {
+    pub(super) fn u64(&mut self) -> Option<u64> {
         self.array().map(u64::from_le_bytes)
     }
 
@@ -184,9 +190,20 @@ impl Reader<'_> {
         Usd::from_nanos(i64::from_le_bytes(self.array()?)).ok()
     }
 
-    fn text(&mut self) -> Option<String> {
+    pub(super) fn text(&mut self) -> Option<String> {
         let length = u16::from_le_bytes(self.array()?);
         String::from_utf8(self.take(usize::from(length))?.to_vec()).ok()
+    }
+
+    /// What a hold was made of, and the account.
+    pub(super) fn facts(&mut self) -> Option<(HoldFacts, Arc<str>)> {
+        let amount = self.usd()?;
+        let flags = self.u8()?;
+        let lease = Duration::from_millis(self.u64()?);
+        let account = self.text()?.into();
+        let label = Arc::new(self.label()?);
+        let slice = if flags & FROM_SLICE != 0 { Some(HoldId(self.array()?)) } else { None };
+        Some((HoldFacts { amount, on_token: flags & ON_TOKEN != 0, on_account: flags & ON_ACCOUNT != 0, lease, label, slice }, account))
     }
 
     fn label(&mut self) -> Option<ChargeLabel> {

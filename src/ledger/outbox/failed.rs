@@ -32,7 +32,7 @@ fn line(record: &Record, why: &str) -> Value {
                 "certainty": format!("{:?}", settlement.certainty).to_lowercase(),
                 "usage": usage,
                 "label": label(&settlement.label),
-                "price_version": settlement.price_version,
+                "price_version": &*settlement.price_version,
             });
             ("settle", more)
         }

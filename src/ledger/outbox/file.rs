@@ -8,6 +8,7 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 use super::codec;
 use super::image::{self, FileId, Header, Read, SLOT_BYTES, VERSION};
+use super::note::Note;
 use super::record::Record;
 use crate::ledger::types::LedgerError;
 
@@ -28,6 +29,8 @@ pub(super) struct SlotFile {
 pub(super) struct Found {
     /// The records, by slot.
     pub(super) records: Vec<(u32, Record)>,
+    /// The notes, by slot.
+    pub(super) notes: Vec<(u32, Note)>,
     /// How many slots could not be read.
     pub(super) damaged: usize,
     /// The slots that hold nothing.
@@ -94,17 +97,22 @@ impl SlotFile {
                 break;
             }
             found.slots += u32::from(whole);
-            let record = match image::read(self.id, index, bytes) {
+            match image::read(self.id, index, bytes) {
                 Read::Free => {
                     found.free.push(index);
                     continue;
                 }
-                Read::Payload(payload) => codec::decode(payload),
-                Read::Damaged => None,
-            };
-            if let Some(record) = record {
-                found.records.push((index, record));
-                continue;
+                Read::Payload(payload) => {
+                    if let Some(record) = codec::decode(payload) {
+                        found.records.push((index, record));
+                        continue;
+                    }
+                    if let Some(note) = Note::decode(payload) {
+                        found.notes.push((index, note));
+                        continue;
+                    }
+                }
+                Read::Damaged => {}
             }
             found.damaged += 1;
             let aside = self.put_aside(bytes).and_then(|()| if whole { self.clear_now(index) } else { self.file.set_len(offset(index)) });
@@ -153,11 +161,16 @@ impl SlotFile {
 
     /// Writes a slot; waits for the disk where that is asked for.
     pub(super) fn write(&self, index: u32, payload: &[u8]) -> Result<(), LedgerError> {
+        self.write_soon(index, payload)?;
+        if self.fsync { self.sync() } else { Ok(()) }
+    }
+
+    /// Writes a slot, and never waits for the disk: there it is after a kill, not after a power loss.
+    pub(super) fn write_soon(&self, index: u32, payload: &[u8]) -> Result<(), LedgerError> {
         let Some(image) = image::slot(self.id, index, payload) else {
             return Err(LedgerError::Incompatible(format!("an ending of {} bytes does not fit the outbox", payload.len())));
         };
-        self.file.write_all_at(&image, offset(index)).map_err(|error| self.unavailable("cannot be written", &error))?;
-        if self.fsync { self.sync() } else { Ok(()) }
+        self.file.write_all_at(&image, offset(index)).map_err(|error| self.unavailable("cannot be written", &error))
     }
 
     /// Makes a slot free. Does not wait for the disk: should that forget it, an ending is delivered once more, to no effect.

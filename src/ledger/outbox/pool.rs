@@ -44,10 +44,10 @@ pub(super) struct Taken {
 // === impl Pool ===
 
 impl Pool {
-    /// `free` of the `slots` in the file are free, `written` hold a record; there may be `most` slots.
-    pub(super) fn new(mut free: Vec<u32>, slots: u32, most: u32, written: usize) -> Self {
+    /// `free` of the `slots` in the file are free, `written` hold a record, `noted` a note; there may be `most` slots.
+    pub(super) fn new(mut free: Vec<u32>, slots: u32, most: u32, written: usize, noted: usize) -> Self {
         free.reverse();
-        let inner = Inner { free, slots, reserved: 0, written, growing: false, failed: None };
+        let inner = Inner { free, slots, reserved: noted, written, growing: false, failed: None };
         Self { inner: Mutex::new(inner), grown: Condvar::new(), most }
     }
 
@@ -139,7 +139,6 @@ impl Pool {
         self.inner().reserved
     }
 
-    #[cfg(test)]
     pub(super) fn most(&self) -> usize {
         usize::try_from(self.most).unwrap_or(usize::MAX)
     }

@@ -1,10 +1,11 @@
 //! The outbox on real files: random sequences against a model, with kills and damage (`model.rs`), a process killed by force (`killed.rs`), a disk without
-//! room (`full.rs`), concurrent writers that wait for the disk (`synced.rs`), and what a record looks like at its largest (`codec.rs`).
+//! room (`full.rs`), concurrent writers that wait for the disk (`synced.rs`), notes (`notes.rs`), and what a record looks like at its largest (`codec.rs`).
 
 mod codec;
 mod full;
 mod killed;
 mod model;
+mod notes;
 mod synced;
 
 use std::path::Path;
@@ -53,8 +54,8 @@ pub(in crate::ledger) fn record(number: u64) -> Record {
             cost: usd(number * 3),
             certainty: [Certainty::Exact, Certainty::Estimated, Certainty::Uncertain][usize::try_from(number % 3).unwrap()],
             usage: Usage::default().with(Unit::Input, number).with(Unit::Output, number * 1_000_003),
-            label: label("text__chat"),
-            price_version: format!("v{number}"),
+            label: Arc::new(label("text__chat")),
+            price_version: format!("v{number}").into(),
         }),
     };
     let facts = HoldFacts {

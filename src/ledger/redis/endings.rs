@@ -45,7 +45,7 @@ pub(super) async fn restore(operations: &Scripts, hold: &AdmittedHold) -> Result
         on_token: hold.facts.on_token,
         on_account: hold.facts.on_account,
         lease: hold.facts.lease,
-        label: (*hold.facts.label).clone(),
+        label: Arc::clone(&hold.facts.label),
         slice: hold.facts.slice,
     };
     operations.restore(&hold.account, &lost).await.map(drop)

@@ -17,7 +17,7 @@ mod upkeep;
 pub(crate) use {
     manage::{Ensured, Rotated},
     road::Decided,
-    slices::{Care, Cared, Heard, SliceState, Taken, Told, Wanted},
+    slices::{Care, Cared, Heard, Recalls, SliceState, Taken, Told, Wanted},
     upkeep::{Adoption, LostHold, Restored},
 };
 

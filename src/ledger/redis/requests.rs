@@ -36,7 +36,7 @@ pub(super) async fn admit(core: Arc<Core>, settler: Arc<Settler>, facts: Arc<Tok
     let identity = identity(&core, &account)?;
     let answer = core.operations.admit(&account, &identity, &request).await;
     let hold = |amount, on_token, on_account| {
-        let facts = HoldFacts { amount, on_token, on_account, lease: request.lease, label: Arc::new(request.label.clone()), slice: None };
+        let facts = HoldFacts { amount, on_token, on_account, lease: request.lease, label: Arc::clone(&request.label), slice: None };
         AdmittedHold { hold: request.hold, account: Arc::clone(&account), token: request.token, facts }
     };
     if let Err(error @ (CallError::Unknown(_) | CallError::Script(_))) = &answer {

@@ -2,8 +2,8 @@
 //!
 //! In the store a slice is a hold like any other, with an id and a short lease: whoever asks the budget finds that money held. A request that is admitted
 //! from it is told to the store a moment later, many at once, and is an ordinary hold from then on: renewed, raised, kept, settled, expired and corrected like
-//! any other. So only what was not told yet, and what nobody uses just then, follows the slice; a gateway that dies loses no more than that to the end of the
-//! lease.
+//! any other. So only what was not told yet, and what nobody uses just then, follows the slice: that is charged when a gateway dies and does not come back. One
+//! that is started again on its outbox knows what was admitted, and gives back the rest.
 //!
 //! What keeps the promise:
 //! - A request is admitted from what the slice has, or else on the ordinary road: no more than is held in the store is ever given away here.
@@ -16,11 +16,14 @@
 //! | file | what it does |
 //! |---|---|
 //! | `table.rs` | the slices of an account, pure |
+//! | `table/care.rs` | when and how they are looked after, pure |
 //! | `demand.rs` | how large a slice should be, pure |
 //! | `teller.rs` | tells the store, one call at a time for each account: what is ready meanwhile is the next |
+//! | `notes.rs` | what stands in the outbox of all that, and what the process after one that was killed makes of it |
 //! | `road.rs` | a request's way in, with slices; and how they are called back |
 
 mod demand;
+mod notes;
 mod road;
 mod table;
 mod teller;
@@ -33,21 +36,26 @@ use std::time::{Duration, Instant};
 use tokio::runtime::Handle;
 use tokio::sync::{Notify, oneshot, watch};
 
+use self::notes::Notes;
 use self::road::Recall;
 use self::table::Table;
 use super::core::Scripts;
 use super::deliver::DeliverError;
 use super::operations::{Care, Told};
 use super::script::CallError;
-use crate::ledger::outbox::Record;
+use crate::ledger::outbox::{Boot, Outbox, Record};
 use crate::ledger::types::{HoldId, Settled, SliceCounts};
 use crate::tokens::TokenId;
 
+pub(super) use self::notes::settle_left;
 pub(super) use self::road::admit;
 
 /// The slices of this gateway.
 pub(super) struct Slices {
     operations: Arc<Scripts>,
+    /// Where notes stand.
+    outbox: Outbox,
+    boot: Boot,
     /// Where what is told is told from.
     runtime: Handle,
     /// Whether requests are admitted from slices here. Those of other gateways are called back in any case.
@@ -71,6 +79,7 @@ struct OfAccount {
     account: Arc<str>,
     table: Mutex<Table>,
     endings: Mutex<VecDeque<Waiting>>,
+    notes: Notes,
     /// There is something to tell.
     wake: Notify,
     /// Counts up whenever the store knows more of what was admitted.
@@ -93,9 +102,10 @@ struct Waiting {
 
 impl Slices {
     /// None yet. To be called on the runtime that is to tell the store.
-    pub(super) fn new(operations: Arc<Scripts>, on: bool) -> Self {
+    pub(super) fn new(operations: Arc<Scripts>, outbox: Outbox, on: bool) -> Self {
         let gateway = uuid::Uuid::now_v7().simple().to_string();
-        Self { operations, on, runtime: Handle::current(), gateway, accounts: RwLock::default(), counts: Counts::default() }
+        let (boot, runtime) = (Boot::this(), Handle::current());
+        Self { operations, outbox, boot, on, runtime, gateway, accounts: RwLock::default(), counts: Counts::default() }
     }
 
     /// What happened so far.
@@ -174,7 +184,7 @@ impl Slices {
         }
     }
 
-    /// Waits until all of them are given back, `most` so long: what is left is charged when its lease ends.
+    /// Waits until all of them are given back, `most` so long: what is left is charged when its lease ends, unless this gateway starts again.
     pub(super) async fn stopped(&self, most: Duration) {
         let all = self.all();
         let empty = async {
@@ -183,7 +193,7 @@ impl Slices {
             }
         };
         if tokio::time::timeout(most, empty).await.is_err() {
-            tracing::warn!("not all slices could be given back: what was idle in them is charged when their leases end");
+            tracing::warn!("not all slices could be given back: what was idle in them is charged until the next start");
         }
     }
 
@@ -200,6 +210,7 @@ impl OfAccount {
             account: Arc::from(account),
             table: Mutex::default(),
             endings: Mutex::default(),
+            notes: Notes::default(),
             wake: Notify::new(),
             told: watch::Sender::new(0),
             paused: AtomicBool::new(false),

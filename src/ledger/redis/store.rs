@@ -352,9 +352,10 @@ async fn start(address: RedisAddress, settings: Settings) -> Result<(RedisAddres
             restore(&operations, &AdmittedHold::of(record)).await.map_err(|error| unavailable(&error))?;
         }
     }
+    slices::settle_left(&operations, &outbox).await.map_err(|error| unavailable(&error))?;
     let failover = Arc::new(Notify::new());
     let patience = DeliverOptions { attempt: settings.timeout * 2, ..DeliverOptions::default() };
-    let slices = Arc::new(Slices::new(Arc::clone(&operations), settings.slices));
+    let slices = Arc::new(Slices::new(Arc::clone(&operations), outbox.clone(), settings.slices));
     let endings = Endings { operations: Arc::clone(&operations), slices: settings.slices.then(|| Arc::clone(&slices)) };
     let deliverer = Deliverer::start(endings, outbox.clone(), recovered, patience);
     Ok((address, Arc::new(Core::new(operations, outbox, deliverer, slices, failover)), settings.journal_days))

@@ -96,7 +96,7 @@ impl State {
             on_token: on_token.is_some(),
             on_account: on_account.is_some(),
             lease_end: later(now, request.lease),
-            label: Arc::new(request.label.clone()),
+            label: Arc::clone(&request.label),
         };
         let admitted = self.set_aside(&hold)?;
         if hold.on_account {

@@ -1,6 +1,5 @@
 //! What operations leave for a store to write. Rows are named by id, not copied: whatever changed several times in a batch is written once.
 
-use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -8,6 +7,7 @@ use jiff::civil::Date;
 
 use super::AccountId;
 use crate::ledger::types::{Certainty, ChargeLabel, HoldId};
+use crate::maps::{Map, Set};
 use crate::money::Usd;
 use crate::prices::{Unit, Usage};
 use crate::tokens::{SecretHash, TokenId};
@@ -18,17 +18,17 @@ pub struct Changes {
     /// New entries of the journal, in order.
     pub journal: Vec<JournalEntry>,
     /// Tokens whose figures (balance, held, spent, times) changed.
-    pub tokens: HashSet<TokenId>,
+    pub tokens: Set<TokenId>,
     /// Tokens that are new, or of which anything else changed too.
-    pub identities: HashSet<TokenId>,
+    pub identities: Set<TokenId>,
     /// Accounts that are new or changed.
-    pub accounts: HashSet<AccountId>,
+    pub accounts: Set<AccountId>,
     /// Holds that were made, changed or ended.
-    pub holds: HashMap<HoldId, HoldChange>,
+    pub holds: Map<HoldId, HoldChange>,
     /// Tombstones that were made, changed or dropped.
-    pub tombstones: HashSet<HoldId>,
+    pub tombstones: Set<HoldId>,
     /// What to add to the daily usage.
-    pub usage: HashMap<UsageKey, UsageDelta>,
+    pub usage: Map<UsageKey, UsageDelta>,
     /// Secrets that open nothing any more.
     pub dropped_secrets: Vec<SecretHash>,
     /// Whether a main key changed.
@@ -87,7 +87,7 @@ pub struct JournalEntry {
     /// What was consumed.
     pub usage: Usage,
     /// The version of the price book.
-    pub price_version: String,
+    pub price_version: Arc<str>,
 }
 
 /// A row of the daily usage.
@@ -196,7 +196,7 @@ impl JournalEntry {
             certainty: None,
             label: None,
             usage: Usage::default(),
-            price_version: String::new(),
+            price_version: Arc::default(),
         }
     }
 

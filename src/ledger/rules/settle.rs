@@ -26,7 +26,7 @@ struct Bill {
     certainty: Certainty,
     usage: Usage,
     label: Arc<ChargeLabel>,
-    price_version: String,
+    price_version: Arc<str>,
 }
 
 /// A charge that was computed and can be applied without failing: new figures of whatever it changes.
@@ -53,8 +53,8 @@ impl State {
             cost: settlement.cost.max(Usd::ZERO),
             certainty: settlement.certainty,
             usage: settlement.usage,
-            label: Arc::new(settlement.label.clone()),
-            price_version: settlement.price_version.clone(),
+            label: Arc::clone(&settlement.label),
+            price_version: Arc::clone(&settlement.price_version),
         };
         if let Some(hold) = self.holds.get(&settlement.hold) {
             let bill = bill.labelled(hold);
@@ -291,5 +291,5 @@ impl Bill {
 
 /// The bill of a hold of which nobody knows what it cost.
 fn uncertain(kind: EntryKind, hold: &Hold) -> Bill {
-    Bill { kind, cost: hold.amount, certainty: Certainty::Uncertain, usage: Usage::default(), label: Arc::clone(&hold.label), price_version: String::new() }
+    Bill { kind, cost: hold.amount, certainty: Certainty::Uncertain, usage: Usage::default(), label: Arc::clone(&hold.label), price_version: Arc::default() }
 }

@@ -1,6 +1,6 @@
 //! What the ledger knows: accounts, tokens, live holds with their leases in order, and the tombstones of holds that ended without an answer.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,6 +9,7 @@ use jiff::tz::TimeZone;
 
 use super::Changes;
 use crate::ledger::types::{ChargeLabel, HoldId};
+use crate::maps::Map;
 use crate::money::{MoneyError, Usd};
 use crate::tokens::{BudgetReset, SecretHash, TokenId, TokenKind};
 
@@ -43,7 +44,7 @@ pub struct Account {
     /// Its live tokens, in order of creation.
     pub(super) tokens: BTreeSet<TokenId>,
     /// Its live tokens by name.
-    pub(super) names: HashMap<Arc<str>, TokenId>,
+    pub(super) names: Map<Arc<str>, TokenId>,
     /// Its live holds, the one that ends first in front.
     pub(super) leases: BTreeSet<(Timestamp, HoldId)>,
 }
@@ -141,11 +142,11 @@ pub struct Expired {
 pub struct State {
     pub(super) zone: TimeZone,
     pub(super) accounts: Vec<Account>,
-    pub(super) account_ids: HashMap<Arc<str>, AccountId>,
+    pub(super) account_ids: Map<Arc<str>, AccountId>,
     /// In boxes: a table has up to twice the places that it needs.
-    pub(super) tokens: HashMap<TokenId, Box<Token>>,
-    pub(super) holds: HashMap<HoldId, Hold>,
-    pub(super) tombstones: HashMap<HoldId, Tombstone>,
+    pub(super) tokens: Map<TokenId, Box<Token>>,
+    pub(super) holds: Map<HoldId, Hold>,
+    pub(super) tombstones: Map<HoldId, Tombstone>,
     pub(super) tombstone_ends: BTreeSet<(Timestamp, HoldId)>,
     pub(super) next_token: u64,
 }
@@ -197,7 +198,7 @@ impl Account {
     /// An account with no tokens yet.
     #[must_use]
     pub fn new(id: AccountId, name: Arc<str>, created_at: Timestamp) -> Self {
-        Self { id, name, main_key: None, budget: Budget::default(), created_at, tokens: BTreeSet::new(), names: HashMap::new(), leases: BTreeSet::new() }
+        Self { id, name, main_key: None, budget: Budget::default(), created_at, tokens: BTreeSet::new(), names: Map::default(), leases: BTreeSet::new() }
     }
 }
 
@@ -226,10 +227,10 @@ impl State {
         Self {
             zone,
             accounts: Vec::new(),
-            account_ids: HashMap::new(),
-            tokens: HashMap::new(),
-            holds: HashMap::new(),
-            tombstones: HashMap::new(),
+            account_ids: Map::default(),
+            tokens: Map::default(),
+            holds: Map::default(),
+            tombstones: Map::default(),
             tombstone_ends: BTreeSet::new(),
             next_token: 1,
         }

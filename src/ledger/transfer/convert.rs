@@ -180,7 +180,7 @@ impl From<JournalEntry> for EntryRecord {
             certainty: entry.certainty.map(Word),
             label: entry.label.as_deref().map(Label::from),
             units: Units(entry.usage),
-            price_version: entry.price_version,
+            price_version: entry.price_version.to_string(),
         }
     }
 }
@@ -199,7 +199,7 @@ pub(crate) fn journal_entry_of(record: EntryRecord) -> JournalEntry {
         certainty: record.certainty.map(|certainty| certainty.0),
         label: record.label.map(Arc::from),
         usage: record.units.0,
-        price_version: record.price_version,
+        price_version: record.price_version.into(),
     }
 }
 

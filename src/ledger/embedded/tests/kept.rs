@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::{admit, audited, figures, file, open, options, start, token};
 use crate::ledger::embedded::clock::Clock;
 use crate::ledger::rules::tests::script::{ACCOUNT, label, usd};
-use crate::ledger::{Admission, AdmitRequest, Certainty, ChargeLabel, HoldId, Ledger, Settled, Settlement, UsageFilter};
+use crate::ledger::{Admission, AdmitRequest, Certainty, HoldId, Ledger, Settled, Settlement, UsageFilter};
 use crate::prices::{Unit, Usage};
 use crate::tokens::{Secret, TokenView};
 
@@ -19,7 +19,7 @@ fn job(id: &str) -> HoldId {
 /// What a poll knows: the cost, and not under what the job is booked.
 fn costs(id: &str, cost: i64) -> Settlement {
     let usage = Usage::default().with(Unit::Requests, 1);
-    Settlement { hold: job(id), cost: usd(cost), certainty: Certainty::Exact, usage, label: ChargeLabel::default(), price_version: "v".to_owned() }
+    Settlement { hold: job(id), cost: usd(cost), certainty: Certainty::Exact, usage, label: Arc::default(), price_version: "v".into() }
 }
 
 /// A job whose request held `amount`.

@@ -25,8 +25,8 @@ fn largest(text: &str) -> Record {
     let Ending::Settle(settlement) = &mut largest.ending else { panic!("not a settlement") };
     settlement.cost = Usd::from_nanos(-Usd::MAX.nanos()).unwrap();
     settlement.usage = Unit::ALL.into_iter().fold(Usage::default(), |usage, unit| usage.with(unit, u64::MAX));
-    settlement.label = label();
-    settlement.price_version = text.to_owned();
+    settlement.label = Arc::new(label());
+    settlement.price_version = text.into();
     largest
 }
 
@@ -41,7 +41,7 @@ fn the_largest_record_fits_with_its_labels_shortened() {
         assert_eq!((is.hold, is.cost, is.usage, is.certainty), (was.hold, was.cost, was.usage, was.certainty));
         assert_eq!((&read.account, read.token, read.written_at), (&largest.account, largest.token, largest.written_at));
         assert_eq!((read.facts.amount, read.facts.lease, read.facts.slice), (largest.facts.amount, largest.facts.lease, largest.facts.slice));
-        for cut in [&is.label.provider, &is.label.model, &is.label.feature, &is.price_version, &read.facts.label.model] {
+        for cut in [&*is.label.provider, &is.label.model, &is.label.feature, &is.price_version, &read.facts.label.model] {
             assert!(text.starts_with(cut.strip_suffix('…').unwrap()), "{cut}");
         }
         assert!(is.label.model.len() > 140, "{}", is.label.model.len());
@@ -52,7 +52,7 @@ fn the_largest_record_fits_with_its_labels_shortened() {
 fn nothing_is_shortened_that_fits() {
     let mut record = record(3);
     let Ending::Settle(settlement) = &mut record.ending else { panic!("not a settlement") };
-    settlement.label.model = "m".repeat(600);
+    Arc::make_mut(&mut settlement.label).model = "m".repeat(600);
     assert_eq!(decode(&encode(&record).unwrap()).unwrap(), record);
     record.account = "é".repeat(128).into();
     assert!(matches!(encode(&record), Err(LedgerError::Incompatible(message)) if message.contains("256")));

@@ -91,9 +91,20 @@ pub(crate) struct Told {
     pub(crate) slices: Vec<(HoldId, Care)>,
 }
 
+/// Which slices of an account were called back lately.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Recalls {
+    /// How often that was, ever.
+    pub(crate) count: u64,
+    /// Whose they were, the last first: a token's, or all of the account.
+    pub(crate) last: Vec<Option<TokenId>>,
+}
+
 /// What became of it, in the same order.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Heard {
+    /// Which slices were called back lately, whosever they are.
+    pub(crate) recalls: Recalls,
     /// Of each request that ended.
     pub(crate) ended: Vec<Result<Settled, MoneyError>>,
     /// Of each slice.
@@ -167,6 +178,7 @@ impl<R: Run> Operations<R> {
         }
         self.dated(account, Name::SliceBatch, identity, arguments, |reply| {
             Ok(Heard {
+                recalls: recalls(reply)?,
                 ended: told.ended.iter().map(|_| ended(reply)).collect::<Result<_, _>>()?,
                 slices: told.slices.iter().map(|_| cared(reply)).collect::<Result<_, _>>()?,
             })
@@ -182,6 +194,18 @@ impl<R: Run> Operations<R> {
     pub(crate) async fn recall_slices(&self, account: &str, token: Option<TokenId>, quiet: Duration, always: bool) -> Answered<u64> {
         let arguments = Arguments::default().optional(token, |arguments, token| arguments.text(token.0.to_string())).duration(quiet).flag(always);
         self.dated(account, Name::SliceRecall, "", arguments, |reply| reply.number()).await
+    }
+}
+
+fn recalls(reply: &mut Reply) -> Result<Recalls, CallError> {
+    let text = reply.text()?;
+    let mut words = text.split(' ');
+    let whose = |word: &str| if word == "-" { Ok(None) } else { word.parse().map(|id| Some(TokenId(id))) };
+    let count = words.next().and_then(|word| word.parse().ok());
+    let last: Result<Vec<_>, std::num::ParseIntError> = words.map(whose).collect();
+    match (count, last) {
+        (Some(count), Ok(last)) => Ok(Recalls { count, last }),
+        _ => Err(senseless("which slices were called back")),
     }
 }
 

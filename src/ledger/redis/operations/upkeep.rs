@@ -1,5 +1,6 @@
 //! Sweeping, trimming, and what follows a failover.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -27,7 +28,7 @@ pub(crate) struct LostHold {
     /// Its lease begins anew, this long.
     pub(crate) lease: Duration,
     /// Under what it is booked, should it expire.
-    pub(crate) label: ChargeLabel,
+    pub(crate) label: Arc<ChargeLabel>,
     /// The slice that it was admitted from.
     pub(crate) slice: Option<HoldId>,
 }

@@ -6,7 +6,8 @@
 --        7 how many requests were admitted, for each: hold, slice, token, amount, on token, on account, lease in ms, label
 --        how many ended, for each: settle | charge_hold | void, hold, cost (or of a void: lease in ms), certainty, usage, label, version of the prices as JSON
 --        how many slices, for each: slice, go_on | give_back, up to how much it may be filled, lease in ms
--- Reply  done: for each that ended: charged | not_charged | range, overrun, lowest balance left or ""
+-- Reply  done: how often slices were called back, and whose, as it is stored
+--        for each that ended: charged | not_charged | range, overrun, lowest balance left or ""
 --        for each slice: live | recalled | gone, amount, what is free besides, for how many ms it may be used
 -- O(log holds) for each
 
@@ -46,7 +47,7 @@ for _ = 1, count do
   end
 end
 
-local reply, over = {}, {}
+local reply, over = {call('HGET', SLICES, '!recent') or '0'}, {}
 
 -- A hold that lives, made here or before.
 local function live(id)
@@ -150,7 +151,22 @@ local function free_beside(hold)
   return free or 0
 end
 
-local gone = {}
+-- Takes a slice out of what is known of slices: the fields that go, and those that change.
+local gone, lists = {}, {}
+local function strike(id)
+  local token = match(call('HGET', SLICES, id) or '', '^%S+')
+  gone[#gone + 1] = id
+  if token then
+    lists[token] = lists[token] or words(call('HGET', SLICES, '@' .. token))
+    for index, other in ipairs(lists[token]) do
+      if other == id then
+        table.remove(lists[token], index)
+        break
+      end
+    end
+  end
+end
+
 for _ = 1, tonumber(next_arguments(1)) do
   local id, what, target, lease = next_arguments(4)
   local hold = slice_of(id)
@@ -159,15 +175,15 @@ for _ = 1, tonumber(next_arguments(1)) do
     give_back(id, hold, not hold and (tombstone_of_slice(id) or tombstone_of(id)), lease)
     -- What was lowered here is no longer to be written.
     slices[id], lowered[id] = false, false
-    gone[#gone + 1] = id
+    strike(id)
   elseif hold then
     local marks = call('HMGET', SLICES, id, '!', '!' .. hold.token)
-    local bound, recalled = match(marks[1] or '', '^%S+ %S+ (%d+) ([01])$')
-    outcome = recalled == '0' and 'live' or 'recalled'
+    local bound, taken = match(marks[1] or '', '^%S+ %S+ (%d+) (%d+)$')
+    local recalled = not taken or tonumber(taken) < math.max(tonumber(marks[2] or 0), tonumber(marks[3] or 0))
+    outcome = recalled and 'recalled' or 'live'
     local found = figure(hold.token)
     if outcome == 'live' then
-      local quiet = (marks[2] and now < tonumber(marks[2])) or (marks[3] and now < tonumber(marks[3]))
-      if vouched and not quiet then
+      if vouched then
         reset_if_due(hold.token)
         local all = free_beside(hold) + hold.amount
         local more = math.min(tonumber(target), math.floor(all / SHARE)) - hold.amount
@@ -197,6 +213,13 @@ end
 note_slices()
 if changed then
   save()
+end
+for token, ids in pairs(lists) do
+  if #ids == 0 then
+    gone[#gone + 1] = '@' .. token
+  else
+    call('HSET', SLICES, '@' .. token, table.concat(ids, ' '))
+  end
 end
 if #gone > 0 then
   call('HDEL', SLICES, unpack(gone))

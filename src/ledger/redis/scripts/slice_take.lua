@@ -4,7 +4,7 @@
 -- ARGV   1 identity, 2-6 calendar, 7 slice, 8 token, 9 secret's SHA-256 in hex, 10 how much at most, 11 how much at least, 12 lease in ms, 13 gateway
 -- Reply  taken: amount, whether it stands on the token's and on the account's budget, what is free after, for how many ms it may be used
 --        none: there is too little, there was a recall a moment ago, or no budget is enforced
--- O(log holds)
+-- O(log holds + slices of the token)
 
 local SHARE = 8
 local id, token, secret = ARGV[7], ARGV[8], ARGV[9]
@@ -31,6 +31,8 @@ for _, quiet in ipairs(call('HMGET', SLICES, '!', '!' .. token)) do
     return finish('none')
   end
 end
+-- Of gateways that died, some may be gone.
+local others = living(words(call('HGET', SLICES, '@' .. token)))
 -- What was given back before it came is refused.
 if tombstone_of(id) or call('HEXISTS', HOLDS, id) == 1 then
   return finish('none')
@@ -62,5 +64,6 @@ local hold = {token = token, amount = amount, on_token = on_token, on_account = 
 push(hold_sets, id, hold_text(hold))
 push(lease_sets, text(hold.lease_end), id)
 save()
-call('HSET', SLICES, id, token .. ' ' .. ARGV[13] .. ' ' .. text(bound) .. ' 0')
+others[#others + 1] = id
+call('HSET', SLICES, id, token .. ' ' .. ARGV[13] .. ' ' .. text(bound) .. ' ' .. now_text, '@' .. token, table.concat(others, ' '))
 return answer('taken', text(amount), flag(on_token), flag(on_account), text(free - amount), text(usable))

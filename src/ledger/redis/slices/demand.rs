@@ -58,6 +58,11 @@ impl Demand {
         Some(Size { most: asked.sum.max(least), least })
     }
 
+    /// How large a slice should be at most; nothing where the token is not busy.
+    pub(super) fn most(&mut self, now: Instant) -> Usd {
+        self.size(now).map_or(Usd::ZERO, |size| size.most)
+    }
+
     fn roll(&mut self, now: Instant) {
         let passed = now.saturating_duration_since(self.since);
         if passed >= WINDOW * 2 {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
+use super::notes::Notes;
 use super::table::{Key, LEASE, QUIET};
 use super::{OfAccount, Slices};
 use crate::ledger::grant::Grant;
@@ -46,8 +47,13 @@ pub(in crate::ledger::redis) async fn admit(
     let mut called_back = Vec::new();
     let mut admission = ask(least).await?;
     loop {
-        let scope = match &admission {
+        let scope = match &mut admission {
             Admission::Denied(Denied::Held(state)) => state.scope,
+            // The least is too much for that balance as well: to ask for it would say the same.
+            Admission::Denied(Denied::Exhausted(state)) if !state.balance.is_positive() || state.balance < request.least => {
+                state.asked = request.least;
+                return Ok(admission);
+            }
             // Of a balance that is too small slices take nothing away, but of a part of it they do.
             Admission::Denied(Denied::Exhausted(state)) if request.least < least => state.scope,
             _ => return Ok(admission),
@@ -78,32 +84,40 @@ impl Slices {
         let key = Key { token: request.token, secret: request.secret };
         let want = request.want.max(Usd::ZERO);
         let now = Instant::now();
-        {
+        let part = {
             let mut table = of.table();
             if table.asked(now, key, want) {
                 of.wake.notify_one();
             }
-            if !table.reaches(now, &key, want) {
-                return Ok(None);
-            }
-        }
-        // Room for its ending first: an ending must never fail for lack of it.
+            table.part(now, &key, want)
+        };
+        let Some(part) = part else { return Ok(None) };
+        let (on_token, on_account, slice, label) = (part.on_token, part.on_account, Some(part.slice), Arc::clone(&request.label));
+        let hold = AdmittedHold {
+            hold: request.hold,
+            account: Arc::clone(&of.account),
+            token: request.token,
+            facts: HoldFacts { amount: want, on_token, on_account, lease: request.lease, label, slice },
+        };
+        // Room for its ending first: an ending must never fail for lack of it. Then the note, before anything is sent on.
         let slot = core.outbox.reserve()?;
-        let (admitted, wake) = {
+        let Ok(note) = Notes::of_request(&core.outbox, &hold) else { return Ok(None) };
+        of.notes.keep(hold.hold, note);
+        let (free_after, wake) = {
             let mut table = of.table();
-            let Some(part) = table.admit(Instant::now(), &key, want) else { return Ok(None) };
-            let label = Arc::new(request.label.clone());
-            let (on_token, on_account, slice) = (part.on_token, part.on_account, Some(part.slice));
-            let facts = HoldFacts { amount: want, on_token, on_account, lease: request.lease, label, slice };
-            let hold = AdmittedHold { hold: request.hold, account: Arc::clone(&of.account), token: request.token, facts };
+            let Some(free_after) = table.admit(Instant::now(), &key, want, &part) else {
+                drop(table);
+                of.notes.let_go([hold.hold]);
+                return Ok(None);
+            };
             // Within the lock: whoever closes the slices after a failover finds it among the running requests.
             core.began(Running { hold: hold.clone(), slot });
-            let wake = table.note_admitted(now, hold);
-            (Admitted { amount: want, budgeted: true, free_after: Some(part.free_after) }, wake)
+            (free_after, table.note_admitted(now, hold))
         };
         if wake {
             of.wake.notify_one();
         }
+        let admitted = Admitted { amount: want, budgeted: true, free_after: Some(free_after) };
         self.counts.admitted.fetch_add(1, Ordering::Relaxed);
         Ok(Some(Admission::Granted(Grant::new(Arc::clone(settler), Arc::clone(facts), request.hold, Some(request.lease), admitted))))
     }

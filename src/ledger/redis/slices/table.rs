@@ -13,12 +13,14 @@
 //! `amount` is what the store last said. What was admitted since and not told yet is `unregistered`, so `free` is what both leave: never more than the store
 //! holds for it, whatever is repeated and whichever answers are lost.
 
+mod care;
+
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::time::{Duration, Instant};
 
 use super::demand::{Demand, Size};
 use crate::ledger::redis::memory::AdmittedHold;
-use crate::ledger::redis::operations::{Care, Cared, SliceState, Taken};
+use crate::ledger::redis::operations::Taken;
 use crate::ledger::types::HoldId;
 use crate::money::Usd;
 use crate::tokens::{SecretHash, TokenId};
@@ -29,8 +31,10 @@ pub(in crate::ledger::redis) const LEASE: Duration = Duration::from_secs(3);
 const MARGIN: Duration = Duration::from_millis(500);
 /// A slice that nobody used for so long is given back.
 const IDLE: Duration = Duration::from_secs(1);
-/// How often the store is asked whether a slice was called back.
-const LOOK: Duration = Duration::from_millis(40);
+/// How often the store is asked whether any slice was called back.
+const GLANCE: Duration = Duration::from_millis(40);
+/// How often each slice is looked after, where none was: one that is used is renewed, one that is not goes back.
+const LOOK: Duration = Duration::from_millis(500);
 /// How often a slice may be filled.
 const FILL: Duration = Duration::from_millis(5);
 /// No slice is asked for so long after one was called back.
@@ -69,8 +73,16 @@ pub(super) struct Table {
     untold: VecDeque<(Instant, AdmittedHold)>,
     untold_ids: HashSet<HoldId>,
     wanted: Vec<Key>,
-    next_care: Option<Instant>,
-    cared_at: Option<Instant>,
+    /// When open slices are looked after next, the first in front. What a slice does not say of itself is out of date.
+    looks: VecDeque<(Instant, HoldId)>,
+    /// Open slices that may have to be filled.
+    low: Vec<HoldId>,
+    /// When the store was asked last what was called back.
+    glanced_at: Option<Instant>,
+    /// How often slices of the account were called back, as it said.
+    recalls: Option<u64>,
+    /// When slices are given back next, or tried to.
+    return_at: Option<Instant>,
     tidied_at: Option<Instant>,
     closed: bool,
 }
@@ -101,6 +113,9 @@ struct Slice {
     usable_until: Instant,
     used: Instant,
     looked: Instant,
+    look_at: Instant,
+    /// Whether it is among those that may have to be filled.
+    low: bool,
 }
 
 /// A request's part of a slice.
@@ -109,7 +124,17 @@ pub(super) struct Part {
     pub(super) slice: HoldId,
     pub(super) on_token: bool,
     pub(super) on_account: bool,
-    pub(super) free_after: Usd,
+}
+
+/// What the store is told of next.
+#[derive(Debug)]
+pub(super) struct Next {
+    /// Requests, the oldest first.
+    pub(super) admitted: Vec<AdmittedHold>,
+    /// Whether these are all.
+    pub(super) all: bool,
+    /// Requests that it will never be told of.
+    pub(super) abandoned: Vec<AdmittedHold>,
 }
 
 /// A slice that is to be asked for.
@@ -152,21 +177,24 @@ impl Table {
         true
     }
 
-    /// Whether a slice has so much.
-    pub(super) fn reaches(&self, now: Instant, key: &Key, want: Usd) -> bool {
-        self.places.get(key).and_then(|place| place.slice.as_ref()).is_some_and(|slice| now < slice.usable_until && want <= slice.free())
+    /// What a request would be admitted from, if there is a slice that has all that it wants.
+    pub(super) fn part(&self, now: Instant, key: &Key, want: Usd) -> Option<Part> {
+        let slice = self.places.get(key)?.slice.as_ref().filter(|slice| now < slice.usable_until && want <= slice.free())?;
+        Some(Part { slice: slice.id, on_token: slice.on_token, on_account: slice.on_account })
     }
 
-    /// Admits a request from a slice, if that has all that it wants: then it is to be told.
-    pub(super) fn admit(&mut self, now: Instant, key: &Key, want: Usd) -> Option<Part> {
-        if !self.reaches(now, key, want) {
-            return None;
-        }
-        let slice = self.places.get_mut(key)?.slice.as_mut()?;
+    /// Admits a request from that slice, if it still has all that it wants: then it is to be told. Returns what is free after.
+    pub(super) fn admit(&mut self, now: Instant, key: &Key, want: Usd, from: &Part) -> Option<Usd> {
+        self.part(now, key, want).filter(|part| part == from)?;
+        let place = self.places.get_mut(key)?;
+        let slice = place.slice.as_mut()?;
         slice.unregistered = slice.unregistered.plus(want).ok()?;
         slice.used = now;
-        let free_after = slice.beside.plus(slice.free()).unwrap_or(slice.beside);
-        Some(Part { slice: slice.id, on_token: slice.on_token, on_account: slice.on_account, free_after })
+        if !slice.low && twice(slice.free()) < place.demand.most(now) {
+            slice.low = true;
+            self.low.push(slice.id);
+        }
+        Some(slice.beside.plus(slice.free()).unwrap_or(slice.beside))
     }
 
     /// A request that was admitted from a slice. True where somebody has to see to it that the store is told in time: it is the first, or enough for a call.
@@ -181,17 +209,19 @@ impl Table {
         self.untold_ids.contains(&hold)
     }
 
-    /// What the store is told of next: `most` requests, the oldest first, and whether these are all.
-    pub(super) fn tell_next(&mut self, now: Instant, most: usize) -> (Vec<AdmittedHold>, bool) {
+    /// What the store is told of next, `most` requests.
+    pub(super) fn tell_next(&mut self, now: Instant, most: usize) -> Next {
+        let mut abandoned = Vec::new();
         while self.untold.front().is_some_and(|(since, _)| now.saturating_duration_since(*since) > TELLABLE) {
             let Some((_, hold)) = self.untold.pop_front() else { break };
             tracing::warn!(hold = %hold.hold, "an admission could not be told for a minute: it is charged with its slice");
             self.untold_ids.remove(&hold.hold);
             self.abandon(&hold);
+            abandoned.push(hold);
         }
-        let next: Vec<AdmittedHold> = self.untold.iter().take(most).map(|(_, hold)| hold.clone()).collect();
-        let all = next.len() == self.untold.len();
-        (next, all)
+        let admitted: Vec<AdmittedHold> = self.untold.iter().take(most).map(|(_, hold)| hold.clone()).collect();
+        let all = admitted.len() == self.untold.len();
+        Next { admitted, all, abandoned }
     }
 
     /// The store knows as many requests of those that were told next.
@@ -240,10 +270,12 @@ impl Table {
                 place.pause = FIRST_PAUSE;
                 let Taken { amount, on_token, on_account, free, usable } = taken;
                 let usable_until = asked + usable.saturating_sub(MARGIN);
-                let slice = Slice { id: want.slice, amount, unregistered: Usd::ZERO, on_token, on_account, beside: free, usable_until, used: now, looked: now };
-                place.slice = Some(slice);
-                self.open.insert(want.slice, want.key);
-                self.care_by(now + LOOK);
+                let (id, unregistered, beside) = (want.slice, Usd::ZERO, free);
+                let (used, looked, look_at, low) = (now, now, now + LOOK, false);
+                place.slice = Some(Slice { id, amount, unregistered, on_token, on_account, beside, usable_until, used, looked, look_at, low });
+                self.open.insert(id, want.key);
+                self.looks.push_back((look_at, id));
+                self.glanced_at.get_or_insert(now);
                 true
             }
             (Some(place), None) => {
@@ -270,11 +302,7 @@ impl Table {
     fn gives_back(&mut self, now: Instant, slice: HoldId) {
         self.open.remove(&slice);
         self.returning.insert(slice);
-        self.care_by(now);
-    }
-
-    fn care_by(&mut self, at: Instant) {
-        self.next_care = Some(self.next_care.map_or(at, |next| next.min(at)));
+        self.return_at = Some(now);
     }
 
     /// Nothing is admitted any more from slices of a token, or from any: they go back. Returns whether there was one.
@@ -302,93 +330,6 @@ impl Table {
     /// Whether no slice is left, nor a request that the store does not know.
     pub(super) fn is_empty(&self) -> bool {
         self.returning.is_empty() && self.untold.is_empty() && self.places.values().all(|place| place.slice.is_none() && place.taking.is_none())
-    }
-
-    /// When the store has to be told something next, though no request ends; none: there is nothing.
-    pub(super) fn care_at(&self) -> Option<Instant> {
-        let tell = self.untold.front().map(|(since, _)| *since + TELL);
-        tell.into_iter().chain(self.next_care).min()
-    }
-
-    /// Whether it has to be told now.
-    pub(super) fn is_due(&self, now: Instant) -> bool {
-        self.untold.len() >= MOST_TOLD || self.care_at().is_some_and(|at| at <= now)
-    }
-
-    /// What is to become of slices whose time it is, once the next requests are told: `all` of them, or not.
-    pub(super) fn care(&mut self, now: Instant, all: bool) -> Vec<(HoldId, Care)> {
-        let due = self.next_care.is_some_and(|next| next <= now);
-        if !due && self.cared_at.is_some_and(|at| now.saturating_duration_since(at) < FILL) {
-            return Vec::new();
-        }
-        self.cared_at = Some(now);
-        self.tidy(now);
-        let (mut cares, mut closed, mut next) = (Vec::new(), Vec::new(), None::<Instant>);
-        for key in self.open.values() {
-            let Some(place) = self.places.get_mut(key) else { continue };
-            let Some(slice) = &mut place.slice else { continue };
-            if now >= slice.usable_until || now.saturating_duration_since(slice.used) >= IDLE {
-                closed.extend(place.slice.take());
-                continue;
-            }
-            let most = place.demand.size(now).map_or(Usd::ZERO, |size| size.most);
-            let since = now.saturating_duration_since(slice.looked);
-            let low = twice(slice.free()) < most;
-            if cares.len() < MOST_TOLD && (since >= LOOK || (low && since >= FILL)) {
-                let lease = if slice.used >= slice.looked { LEASE } else { Duration::ZERO };
-                slice.looked = now;
-                cares.push((slice.id, Care::GoOn { fill_to: if low { most } else { Usd::ZERO }, lease }));
-            }
-            let look = slice.looked + LOOK;
-            next = Some(next.map_or(look, |next| next.min(look)));
-        }
-        self.next_care = next;
-        for slice in closed {
-            self.gives_back(now, slice.id);
-        }
-        if all {
-            cares.extend(self.returning.iter().take(MOST_TOLD).map(|slice| (*slice, Care::GiveBack(LEASE))));
-        }
-        if !self.returning.is_empty() {
-            // Those that the answer does not take away.
-            self.next_care = None;
-            self.care_by(now + FILL);
-        }
-        cares
-    }
-
-    /// Forgets what was long ago, now and then.
-    fn tidy(&mut self, now: Instant) {
-        if self.tidied_at.is_some_and(|at| now.saturating_duration_since(at) < IDLE) {
-            return;
-        }
-        self.tidied_at = Some(now);
-        self.places.retain(|_, place| place.slice.is_some() || place.taking.is_some() || now.saturating_duration_since(place.asked) < FORGOTTEN);
-        while self.given_back.front().is_some_and(|(at, _)| now.saturating_duration_since(*at) > REMEMBERED) {
-            self.given_back.pop_front();
-        }
-    }
-
-    /// What the store says of a slice, asked at `asked`. The requests that were told with it are to be noted as told first. True where it was called back.
-    pub(super) fn cared(&mut self, now: Instant, asked: Instant, id: HoldId, care: &Care, cared: &Cared) -> bool {
-        if let Care::GiveBack(_) = care {
-            if self.returning.remove(&id) {
-                self.given_back.push_back((now, id));
-            }
-            return false;
-        }
-        let Some(place) = self.open.get(&id).and_then(|key| self.places.get_mut(key)) else { return false };
-        let Some(slice) = &mut place.slice else { return false };
-        if cared.state == SliceState::Live {
-            slice.amount = cared.amount;
-            slice.beside = cared.free;
-            slice.usable_until = asked + cared.usable.saturating_sub(MARGIN);
-            return false;
-        }
-        place.slice = None;
-        place.quiet_until = place.quiet_until.max(now + QUIET);
-        self.gives_back(now, id);
-        cared.state == SliceState::Recalled
     }
 
     /// Every slice that may stand in the store: to be given back after a failover.

@@ -6,11 +6,13 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
+use super::notes::Notes;
 use super::table::{LEASE, MOST_TOLD, Want};
 use super::{OfAccount, Slices, Waiting};
 use crate::ledger::redis::deliver::DeliverError;
 use crate::ledger::redis::endings::{Endings, restore};
-use crate::ledger::redis::operations::{Answer, Heard, Told};
+use crate::ledger::redis::memory::AdmittedHold;
+use crate::ledger::redis::operations::{Answer, Care, Heard, Told, Wanted};
 use crate::ledger::redis::script::CallError;
 
 /// The pause after a call that brought no answer.
@@ -51,16 +53,24 @@ pub(super) async fn run(of: Arc<OfAccount>, slices: Arc<Slices>) {
     }
 }
 
+impl OfAccount {
+    /// The store will never be told of a request: it is charged with its slice, by the next process too.
+    fn let_go_with_slice(&self, hold: &AdmittedHold) {
+        self.notes.let_go(hold.facts.slice.into_iter().chain([hold.hold]));
+    }
+}
+
 /// Asks for a slice.
 async fn take(of: Arc<OfAccount>, slices: Arc<Slices>, want: Want) {
     let operations = &slices.operations;
-    let wanted = crate::ledger::redis::operations::Wanted {
-        slice: want.slice,
-        token: want.key.token,
-        secret: want.key.secret,
-        most: want.size.most,
-        least: want.size.least,
+    let wanted = Wanted { slice: want.slice, token: want.key.token, secret: want.key.secret, most: want.size.most, least: want.size.least };
+    // From before it may be there.
+    let Ok(note) = Notes::of_slice(&slices.outbox, &slices.boot, want.slice, &of.account, want.key.token) else {
+        let now = Instant::now();
+        of.table().taken(now, now, &want, None);
+        return;
     };
+    of.notes.keep(want.slice, note);
     let asked = Instant::now();
     let answer = match operations.runner().identity(&of.account) {
         Ok(identity) => operations.take_slice(&of.account, &identity, &wanted, LEASE, &slices.gateway).await,
@@ -68,12 +78,15 @@ async fn take(of: Arc<OfAccount>, slices: Arc<Slices>, want: Want) {
     };
     let now = Instant::now();
     match answer {
-        Ok((Answer::Done(taken), _)) => {
-            slices.counts.taken.fetch_add(u64::from(taken.is_some()), Ordering::Relaxed);
-            of.table().taken(now, asked, &want, taken);
+        Ok((Answer::Done(Some(taken)), _)) => {
+            slices.counts.taken.fetch_add(1, Ordering::Relaxed);
+            of.table().taken(now, asked, &want, Some(taken));
         }
         Err(CallError::Unknown(_) | CallError::Script(_)) => of.table().unsure(now, &want),
-        Ok(_) | Err(CallError::NotSent(_) | CallError::Refused(_)) => drop(of.table().taken(now, asked, &want, None)),
+        Ok(_) | Err(CallError::NotSent(_) | CallError::Refused(_)) => {
+            of.table().taken(now, asked, &want, None);
+            of.notes.let_go([want.slice]);
+        }
     }
     // Its care begins.
     of.wake.notify_one();
@@ -83,22 +96,25 @@ async fn tell(of: &OfAccount, slices: &Slices) -> Outcome {
     let asked = Instant::now();
     let mut told = Told::default();
     let ends = !of.endings().is_empty();
-    let all = {
+    let (all, glances, abandoned) = {
         let mut table = of.table();
         if !ends && !table.is_due(asked) {
             return Outcome::Nothing;
         }
-        let (admitted, all) = table.tell_next(asked, MOST_TOLD);
-        told.admitted = admitted;
+        let next = table.tell_next(asked, MOST_TOLD);
+        told.admitted = next.admitted;
+        let mut glances = false;
         if !of.paused.load(Ordering::SeqCst) {
-            told.slices = table.care(asked, all);
+            glances = table.glances(asked);
+            told.slices = table.care(asked, next.all);
         }
-        all
+        (next.all, glances, next.abandoned)
     };
+    abandoned.iter().for_each(|hold| of.let_go_with_slice(hold));
     // Whatever ends here began before, and is told in this call or was before.
     let ended = if all { take_endings(of) } else { Vec::new() };
     told.ended = ended.iter().map(|waiting| Arc::clone(&waiting.record)).collect();
-    if told.admitted.is_empty() && told.ended.is_empty() && told.slices.is_empty() {
+    if !glances && told.admitted.is_empty() && told.ended.is_empty() && told.slices.is_empty() {
         return Outcome::Nothing;
     }
     let operations = &slices.operations;
@@ -109,6 +125,7 @@ async fn tell(of: &OfAccount, slices: &Slices) -> Outcome {
             Outcome::Told
         }
         Ok((Answer::OutOfRange | Answer::NoAccount | Answer::Failover, _)) => {
+            of.table().unheard(Instant::now(), &told.slices);
             later(ended, "the account is not there");
             Outcome::Failed
         }
@@ -118,6 +135,7 @@ async fn tell(of: &OfAccount, slices: &Slices) -> Outcome {
             Outcome::Told
         }
         Err(error) => {
+            of.table().unheard(Instant::now(), &told.slices);
             later(ended, &error.to_string());
             Outcome::Failed
         }
@@ -147,10 +165,13 @@ fn hear(of: &OfAccount, slices: &Slices, asked: Instant, told: &Told, ended: Vec
         for ((slice, care), cared) in told.slices.iter().zip(&heard.slices) {
             let recalled = table.cared(now, asked, *slice, care, cared);
             let count = if recalled { &slices.counts.recalled } else { &slices.counts.given_back };
-            let counts = recalled || matches!(care, crate::ledger::redis::operations::Care::GiveBack(_));
+            let counts = recalled || matches!(care, Care::GiveBack(_));
             count.fetch_add(u64::from(counts), Ordering::Relaxed);
         }
+        table.called_back(now, &heard.recalls);
     }
+    let given_back = told.slices.iter().filter(|(_, care)| matches!(care, Care::GiveBack(_))).map(|(slice, _)| *slice);
+    of.notes.let_go(told.admitted.iter().map(|hold| hold.hold).chain(given_back));
     if !told.admitted.is_empty() {
         of.told.send_modify(|count| *count += 1);
     }
@@ -173,8 +194,10 @@ async fn one_by_one(of: &OfAccount, slices: &Slices, told: &Told, ended: Vec<Wai
         if let Err(error) = restore(&slices.operations, hold).await {
             tracing::error!(hold = %hold.hold, %error, "an admission could not be told: it is charged with its slice");
             of.table().abandon(hold);
+            of.let_go_with_slice(hold);
         }
     }
+    of.notes.let_go(told.admitted.iter().map(|hold| hold.hold));
     {
         let mut table = of.table();
         table.told(told.admitted.len());

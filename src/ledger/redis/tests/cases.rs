@@ -1,5 +1,6 @@
 //! What the random sequences do not reach of holds and money, a case each.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -43,7 +44,7 @@ pub(super) fn settlement(hold: usize, cost: i64) -> Settlement {
         certainty: Certainty::Exact,
         usage: Usage::default().with(Unit::Input, 7).with(Unit::Output, 3),
         label: label("settled"),
-        price_version: String::new(),
+        price_version: Arc::default(),
     }
 }
 
@@ -225,10 +226,10 @@ fn what_cannot_be_counted_is_refused_and_keeps_nobody_alive() {
 #[test]
 fn the_journal_and_the_usage_say_what_was_charged() {
     let mut desk = Desk::new(Some(100));
-    let odd = ChargeLabel { provider: "open \"ai\"\n".into(), model: "gpt/4 – ü".into(), feature: "text__chat".into() };
+    let odd = Arc::new(ChargeLabel { provider: "open \"ai\"\n".into(), model: "gpt/4 – ü".into(), feature: "text__chat".into() });
     for hold in 1..=3 {
         desk.hold(hold, 10);
-        let settled = Settlement { label: odd.clone(), price_version: "v \"1\"".into(), ..settlement(hold, 4) };
+        let settled = Settlement { label: Arc::clone(&odd), price_version: "v \"1\"".into(), ..settlement(hold, 4) };
         desk.run(async |operations| done(operations.settle(ACCOUNT, &settled).await));
     }
     let journal: Vec<String> = desk.ask("LRANGE", "journal", &["-1", "-1"]);
@@ -261,7 +262,7 @@ fn the_journal_and_the_usage_say_what_was_charged() {
     let key = |label: &ChargeLabel| serde_json::json!(["2026-01-15", "1", label.provider, label.model, label.feature]).to_string();
     assert_eq!(rows(&desk), [(key(&odd), "3 12 0 input=21 output=9".into()), (key(&label("admitted")), "1 10 1".into())]);
     desk.wait(86_400);
-    let settled = Settlement { label: odd.clone(), certainty: Certainty::Estimated, usage: Usage::default().with(Unit::Pages, 2), ..settlement(4, 6) };
+    let settled = Settlement { label: Arc::clone(&odd), certainty: Certainty::Estimated, usage: Usage::default().with(Unit::Pages, 2), ..settlement(4, 6) };
     desk.run(async |operations| done(operations.settle(ACCOUNT, &settled).await));
     assert_eq!(rows(&desk), [(key(&odd), "4 18 1 input=21 output=9 pages=2".into())]);
     assert_eq!(usage("input=21 pages=2 unheard=3"), Usage::default().with(Unit::Input, 21).with(Unit::Pages, 2));

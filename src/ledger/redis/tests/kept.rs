@@ -1,17 +1,19 @@
 //! The hold of a job, as the scripts keep it.
 
+use std::sync::Arc;
+
 use super::cases::{Desk, LEASE, settlement};
 use super::subject::{GATEWAY, IDENTITY, done};
 use crate::ledger::redis::operations::{Answer, Restored};
 use crate::ledger::rules::tests::script::{ACCOUNT, hold_id, usd};
-use crate::ledger::{ChargeLabel, Settled, Settlement};
+use crate::ledger::{Settled, Settlement};
 
 #[test]
 fn the_hold_of_a_job_lives_on_under_its_own_id_and_is_settled_once() {
     let mut desk = Desk::new(Some(1_000));
     let keep = |desk: &Desk, hold, kept| desk.run(async |operations| done(operations.keep(ACCOUNT, hold_id(hold), hold_id(kept), LEASE * 10).await));
     let unnamed = |desk: &Desk, hold, cost| {
-        let settlement = Settlement { label: ChargeLabel::default(), ..settlement(hold, cost) };
+        let settlement = Settlement { label: Arc::default(), ..settlement(hold, cost) };
         desk.run(async |operations| done(operations.settle(ACCOUNT, &settlement).await))
     };
     for hold in [1, 2, 3] {

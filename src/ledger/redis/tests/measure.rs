@@ -12,7 +12,7 @@ use super::server::Server;
 use super::subject::{GATEWAY, IDENTITY, done};
 use crate::ledger::outbox::{Ending, HoldFacts, Record};
 use crate::ledger::redis::memory::AdmittedHold;
-use crate::ledger::redis::operations::{Operations, Told, Wanted};
+use crate::ledger::redis::operations::{Care, Operations, Told, Wanted};
 use crate::ledger::rules::tests::script::{ACCOUNT, hold_id, label, usd};
 use crate::ledger::{AdmitRequest, Certainty, Renewal, Settlement};
 use crate::prices::{Unit, Usage};
@@ -80,7 +80,7 @@ async fn what_a_request_from_a_slice_costs() {
         price_version: "2026-01-01".into(),
     };
     let admitted = |number: usize| {
-        let label = Arc::new(label("text__chat"));
+        let label = label("text__chat");
         let facts = HoldFacts { amount: usd(1_000_000), on_token: true, on_account: true, lease: LEASE, label, slice: Some(slice) };
         AdmittedHold { hold: hold_id(number), account: ACCOUNT.into(), token, facts }
     };
@@ -116,6 +116,58 @@ async fn what_a_request_from_a_slice_costs() {
         }
         let sliced = (cpu(runner).await - before) / ROUND as f64;
         eprintln!("{at_once} requests at once: {ordinary:.1} us a request, {sliced:.1} us from a slice");
+    }
+}
+
+/// What slices cost that nobody asks from just then: nothing a request, however many there are.
+#[tokio::test]
+#[ignore = "only prints"]
+async fn what_many_slices_cost() {
+    let server = Server::start("");
+    let operations = Arc::new(Operations::new(Single::new(server.connect().await, Fault::None), TimeZone::UTC));
+    done(operations.ensure_account(ACCOUNT, 0, None).await);
+    done(operations.adopt(ACCOUNT, IDENTITY, GATEWAY, LEASE).await);
+    let runner = operations.runner();
+    let memory = async || {
+        let info: String = redis::cmd("INFO").arg("memory").query_async(&mut runner.connection()).await.unwrap();
+        info.lines().find_map(|line| line.strip_prefix("used_memory:")?.trim().parse::<i64>().ok()).unwrap()
+    };
+    let (mut count, mut token) = (0, None);
+    for more in [1, 99, 900, 3_000] {
+        let mut tokens = Vec::new();
+        for number in count..count + more {
+            let secret = Secret::presented(format!("sg_live_{number}"));
+            let (name, balance) = (format!("measure {number}"), Some(usd(1 << 40)));
+            let new = NewToken { name, kind: TokenKind::Api, balance, active_balance: true, expire_time: None, reset: None };
+            tokens.push((number, secret.hash(), done(operations.create_token(ACCOUNT, IDENTITY, &new, &secret.hash(), "sg_live_...").await).unwrap().id));
+        }
+        let before = memory().await;
+        for (number, secret, id) in tokens {
+            let wanted = Wanted { slice: hold_id(number), token: id, secret, most: usd(1 << 30), least: usd(1) };
+            done(operations.take_slice(ACCOUNT, IDENTITY, &wanted, LEASE, GATEWAY).await).unwrap();
+            token = Some(id);
+        }
+        count += more;
+        let bytes = (memory().await - before) / i64::try_from(more).unwrap();
+        let call = |told: Arc<Told>| {
+            let operations = Arc::clone(&operations);
+            async move { _ = done(operations.tell(ACCOUNT, IDENTITY, &told).await) }
+        };
+        let (nothing, mut looks) = (Arc::new(Told::default()), Told::default());
+        looks.slices = (0..count.min(100)).map(|slice| (hold_id(slice), Care::GoOn { fill_to: usd(0), lease: LEASE })).collect();
+        let looks = Arc::new(looks);
+        let glance = round(runner, 2_000, |_| call(Arc::clone(&nothing))).await;
+        let look = round(runner, 200, |_| call(Arc::clone(&looks))).await;
+        let recall = |whose| {
+            let operations = Arc::clone(&operations);
+            async move { _ = done(operations.recall_slices(ACCOUNT, whose, Duration::from_millis(1), false).await) }
+        };
+        let of_token = round(runner, 200, |_| recall(token)).await;
+        let of_account = round(runner, 20, |_| recall(None)).await;
+        let looked = looks.slices.len();
+        eprintln!(
+            "{count} slices, {bytes} bytes each: glance {glance} us, look after {looked} {look} us, recall of one token {of_token} us, of all {of_account} us"
+        );
     }
 }
 

@@ -11,11 +11,11 @@ use super::server::Server;
 use super::subject::{GATEWAY, IDENTITY, done, manual, on_manual_clock};
 use crate::ledger::outbox::{Ending, HoldFacts, Record};
 use crate::ledger::redis::memory::AdmittedHold;
-use crate::ledger::redis::operations::{Answer, Care, Cared, Heard, LostHold, Restored, SliceState, Taken, Told, Wanted};
+use crate::ledger::redis::operations::{Answer, Care, Cared, Heard, LostHold, Recalls, Restored, SliceState, Taken, Told, Wanted};
 use crate::ledger::redis::script::Scripts;
 use crate::ledger::rules::tests::script::{ACCOUNT, hold_id, label, usd};
 use crate::ledger::{HoldId, Settled};
-use crate::tokens::{SecretHash, TokenPatch};
+use crate::tokens::{SecretHash, TokenId, TokenPatch};
 
 const SLICE_LEASE: Duration = Duration::from_secs(3);
 const QUIET: Duration = Duration::from_secs(1);
@@ -36,7 +36,7 @@ fn take(desk: &Desk, slice: usize, most: i64) -> Option<Taken> {
 
 /// A request that was admitted from a slice.
 fn admitted(hold: usize, amount: i64) -> AdmittedHold {
-    let facts = HoldFacts { amount: usd(amount), on_token: true, on_account: false, lease: LEASE, label: Arc::new(label("admitted")), slice: Some(hold_id(S)) };
+    let facts = HoldFacts { amount: usd(amount), on_token: true, on_account: false, lease: LEASE, label: label("admitted"), slice: Some(hold_id(S)) };
     AdmittedHold { hold: hold_id(hold), account: ACCOUNT.into(), token: TOKEN, facts }
 }
 
@@ -204,9 +204,47 @@ fn it_is_filled_while_there_is_plenty_and_called_back_when_there_is_not(scripts:
     desk.end();
 }
 
+fn a_recall_is_told_to_all_and_leaves_nothing_behind(scripts: &'static Scripts) {
+    let mut desk = desk(scripts, 80_000);
+    let recall_of = |desk: &Desk, token: Option<TokenId>| desk.run(async |operations| done(operations.recall_slices(ACCOUNT, token, QUIET, true).await));
+    for slice in 0..1_000 {
+        assert!(take(&desk, S + slice, 2).is_some());
+    }
+    assert_eq!(tell(&desk, &[], &[], &[]).recalls, Recalls::default());
+    // Of a token without any, nothing is told.
+    assert_eq!(recall_of(&desk, Some(TokenId(7))), 0);
+    assert_eq!(tell(&desk, &[], &[], &[go_on(0)]).recalls, Recalls::default());
+    assert_eq!((recall_of(&desk, Some(TOKEN)), recall_of(&desk, Some(TOKEN))), (1_000, 1_000));
+    assert_eq!(tell(&desk, &[], &[], &[]).recalls, Recalls { count: 1, last: vec![Some(TOKEN)] });
+    assert_eq!((recall_of(&desk, None), recall_of(&desk, None)), (1_000, 1_000));
+    assert_eq!(tell(&desk, &[], &[], &[]).recalls, Recalls { count: 2, last: vec![None, Some(TOKEN)] });
+    // A gateway that was away sees it when it is back; what was given back meanwhile is gone.
+    desk.wait(2);
+    assert_eq!(tell(&desk, &[], &[], &[go_on(0)]).slices[0].state, SliceState::Recalled);
+    tell(&desk, &[], &[], &[give_back()]);
+    let back: Vec<_> = (1..997).map(|slice| (hold_id(S + slice), Care::GiveBack(LEASE))).collect();
+    back.chunks(128).for_each(|some| drop(tell(&desk, &[], &[], some)));
+    assert_eq!((recall_of(&desk, Some(TOKEN)), recall_of(&desk, None)), (3, 3));
+    // The rest expires. Of all that, and of tokens that had none, hardly anything is kept.
+    desk.wait(4);
+    assert_eq!((recall_of(&desk, Some(TOKEN)), recall_of(&desk, None)), (0, 0));
+    for token in 10..2_000 {
+        desk.run(async |operations| done(operations.recall_slices(ACCOUNT, Some(TokenId(token)), QUIET, true).await));
+    }
+    desk.wait(12);
+    for token in 10..300 {
+        desk.run(async |operations| done(operations.recall_slices(ACCOUNT, Some(TokenId(token)), QUIET, false).await));
+    }
+    let kept = desk.ask::<i64>("HLEN", "slices", &[]);
+    assert!(kept < 100, "{kept} fields");
+    assert!(take(&desk, 1, 10).is_some());
+    desk.end();
+}
+
 type Case = fn(&'static Scripts);
 
-const CASES: [Case; 5] = [
+const CASES: [Case; 6] = [
+    a_recall_is_told_to_all_and_leaves_nothing_behind,
     a_slice_is_an_eighth_of_what_is_free_at_most,
     it_is_not_used_beyond_the_life_of_token_secret_and_period,
     what_is_admitted_from_it_moves_to_holds_of_its_own,
@@ -222,7 +260,7 @@ fn slices_follow_their_rules() {
 }
 
 /// What goes wrong, in which file, what is written there, and what is written in its place.
-const BUGS: [(&str, &str, &str, &str); 14] = [
+const BUGS: [(&str, &str, &str, &str); 18] = [
     ("a slice is all that is free", "slice_take.lua", "math.floor(free / SHARE)", "free"),
     ("a slice forgets the account", "slice_take.lua", "free = math.min(free or MAX, free_of(account))", "free = free or MAX"),
     ("a slice outlives its secret", "slice_take.lua", "bound = tonumber(stored[3]) or END_OF_TIME", "bound = END_OF_TIME"),
@@ -235,8 +273,12 @@ const BUGS: [(&str, &str, &str, &str); 14] = [
     ("an expired slice is charged besides its requests", "lib/slice.lua", "    lower(slice, rest)\n", ""),
     ("an expired slice is lowered again and again", "lib/slice.lua", "    hold.amount = hold.amount - part\n    tombstone.lowered", "    tombstone.lowered"),
     ("an expired slice is given back into a new balance", "lib/slice.lua", "figure(hold.token).sets == tombstone.token_sets", "true"),
-    ("a slice is filled on any server", "slice_batch.lua", "if vouched and not quiet then", "if not quiet then"),
-    ("a recall marks nothing", "slice_recall.lua", "of .. ' ' .. rest .. ' 1'", "value"),
+    ("a slice is filled on any server", "slice_batch.lua", "if vouched then", "if true then"),
+    ("a recall marks nothing", "slice_recall.lua", "  call('HSET', SLICES, mark, text(later(ARGV[8])))", ""),
+    ("a recall is told to nobody", "slice_recall.lua", "  call('HSET', SLICES, '!recent', table.concat(recent, ' '))", ""),
+    ("a recall is forgotten with the pause", "slice_batch.lua", "tonumber(taken) < math.max(", "now < math.max("),
+    ("recalls are kept for ever", "slice_recall.lua", "tonumber(value) + REMEMBERED <= now", "false"),
+    ("slices that were given back stay known", "slice_batch.lua", "    strike(id)\n", ""),
 ];
 
 #[test]
@@ -265,7 +307,7 @@ impl Desk {
     fn restore_from(&self, hold: usize, amount: i64) -> Answer<Restored> {
         let AdmittedHold { hold, token, facts, .. } = admitted(hold, amount);
         let HoldFacts { amount, on_token, on_account, lease, label, slice } = facts;
-        let lost = LostHold { hold, token, amount, on_token, on_account, lease, label: (*label).clone(), slice };
+        let lost = LostHold { hold, token, amount, on_token, on_account, lease, label, slice };
         self.run(async |operations| operations.restore(ACCOUNT, &lost).await.unwrap().0)
     }
 

@@ -121,7 +121,7 @@ impl Shared {
                 let decided = done(self.runtime.block_on(self.operations.admit(ACCOUNT, IDENTITY, &AdmitRequest { hold: slice, ..request.clone() })));
                 if let AdmitReply::Granted { admitted, held: true } = decided.reply {
                     let (on_token, on_account, lease) = (decided.on_token, decided.on_account, request.lease);
-                    let facts = HoldFacts { amount: admitted.amount, on_token, on_account, lease, label: Arc::new(request.label.clone()), slice: Some(slice) };
+                    let facts = HoldFacts { amount: admitted.amount, on_token, on_account, lease, label: Arc::clone(&request.label), slice: Some(slice) };
                     let hold = AdmittedHold { hold: request.hold, account: ACCOUNT.into(), token: request.token, facts };
                     let slices = vec![(slice, Care::GiveBack(lease))];
                     tell(&Told { admitted: vec![hold.clone(), hold.clone()], ended: Vec::new(), slices: slices.clone() });

@@ -1,5 +1,6 @@
 //! An example of each rule.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -70,7 +71,7 @@ impl Desk {
             certainty: Certainty::Exact,
             usage: Usage::default(),
             label: label("settled"),
-            price_version: String::new(),
+            price_version: Arc::default(),
         };
         self.state.settle(self.now, &settlement, &mut self.changes).unwrap()
     }
@@ -386,7 +387,7 @@ fn what_cannot_be_counted_is_an_error_and_keeps_nobody_alive() {
     desk.settle(1, most);
     desk.admit(2, 1, 1).unwrap();
     let settlement =
-        Settlement { hold: hold_id(2), cost: usd(1), certainty: Certainty::Exact, usage: Usage::default(), label: label("x"), price_version: String::new() };
+        Settlement { hold: hold_id(2), cost: usd(1), certainty: Certainty::Exact, usage: Usage::default(), label: label("x"), price_version: Arc::default() };
     assert!(desk.state.settle(desk.now, &settlement, &mut desk.changes).is_err());
     assert!(desk.state.hold(hold_id(2)).is_some());
     desk.wait(60);

@@ -1,5 +1,6 @@
 //! Random sequences of operations, and what can be compared of their answers.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -183,8 +184,8 @@ pub(in crate::ledger) fn kept_id(hold: HoldId) -> HoldId {
     HoldId((u128::from_be_bytes(hold.0) | 1 << 100).to_be_bytes())
 }
 
-pub(in crate::ledger) fn label(feature: &str) -> ChargeLabel {
-    ChargeLabel { provider: "openai".into(), model: "gpt".into(), feature: feature.into() }
+pub(in crate::ledger) fn label(feature: &str) -> Arc<ChargeLabel> {
+    Arc::new(ChargeLabel { provider: "openai".into(), model: "gpt".into(), feature: feature.into() })
 }
 
 /// Turns drawn steps into actions, and the time.
@@ -263,8 +264,8 @@ impl Player {
                 cost: usd(*cost),
                 certainty: Certainty::Exact,
                 usage: Usage::default(),
-                label: ChargeLabel::default(),
-                price_version: String::new(),
+                label: Arc::default(),
+                price_version: Arc::default(),
             }),
             Step::Renew { hold, lease, raise } => {
                 Action::Renew(Renewal { hold: self.earlier_hold(*hold), lease: Duration::from_millis(*lease), raise_to: usd(*raise) })

@@ -1,8 +1,12 @@
 -- Slices: money of a token that one gateway has set aside, to admit requests from by itself. In the keys a slice is a hold like any other; SLICES knows which
 -- holds are slices, and whose. A request admitted from one is told of a moment later: what it holds then moves from the slice to a hold of its own.
 
--- Which holds are slices: token, gateway, until when it may be used at most, whether it was called back; and after "!" and a token, or "!" alone for the account,
--- until when no slice is taken. Only for scripts that are given this key.
+-- Only for scripts that are given this key.
+--   a slice's id     its token, gateway, until when it may be used at most, when it was taken
+--   "@" and a token  the ids of its slices; some may be gone
+--   "!" and a token  until when no slice of it is taken, since they were called back: those that were taken before are to go back; "!" alone: the account's
+--   "!recent"        how often slices were called back, and whose, the last first: a token's, or "-" for the account's
+--   "!cursor"        how far `slice_recall.lua` has tidied up
 local SLICES = KEYS[15]
 -- What a slice is booked under, should it expire.
 local SLICE_LABEL = '"","","slice"'
@@ -18,6 +22,28 @@ local function slice_of(id)
     slices[id] = stored and read_hold(stored) or false
   end
   return slices[id] or nil
+end
+
+-- Those of some slices that live. An id is looked for among the holds: what expires is not noted here.
+local function living(ids)
+  local found = {}
+  for from = 1, #ids, 500 do
+    local stored = call('HMGET', HOLDS, unpack(ids, from, math.min(from + 499, #ids)))
+    for index, hold in ipairs(stored) do
+      if hold then
+        found[#found + 1] = ids[from + index - 1]
+      end
+    end
+  end
+  return found
+end
+
+local function words(text)
+  local found = {}
+  for word in string.gmatch(text or '', '%S+') do
+    found[#found + 1] = word
+  end
+  return found
 end
 
 -- What is remembered of a slice that expired, as it is after what was done here; nil otherwise.

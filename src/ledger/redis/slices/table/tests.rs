@@ -10,6 +10,7 @@ use proptest::test_runner::{Config, TestCaseError};
 
 use super::*;
 use crate::ledger::outbox::HoldFacts;
+use crate::ledger::redis::operations::{Care, Cared, Recalls, SliceState};
 
 /// How many requests are told of at a time: fewer than there are, now and then.
 const MOST: usize = 3;
@@ -28,6 +29,7 @@ struct Store {
     free: i64,
     slices: HashMap<HoldId, i64>,
     recalled: HashMap<HoldId, bool>,
+    recalls: u64,
     holds: HashMap<HoldId, i64>,
     /// Was given back: never comes.
     barred: Vec<HoldId>,
@@ -125,7 +127,8 @@ impl Pair {
         match step {
             Step::Ask(amount) => {
                 self.table.asked(self.now, key(), usd(amount));
-                if let Some(part) = self.table.admit(self.now, &key(), usd(amount)) {
+                let part = self.table.part(self.now, &key(), usd(amount));
+                if let Some(part) = part.filter(|part| self.table.admit(self.now, &key(), usd(amount), part).is_some()) {
                     self.asked += 1;
                     let hold = HoldId::derived(&[&self.asked.to_string()]);
                     let facts = HoldFacts { amount: usd(amount), on_token: true, slice: Some(part.slice), ..HoldFacts::default() };
@@ -144,9 +147,10 @@ impl Pair {
                 }
             }
             Step::Tell(answer) => {
-                let (admitted, all) = self.table.tell_next(self.now, MOST);
+                let Next { admitted, all, .. } = self.table.tell_next(self.now, MOST);
                 let cares = self.table.care(self.now, all);
                 if matches!(answer, Answer::WasNotAsked) {
+                    self.table.unheard(self.now, &cares);
                     return;
                 }
                 let heard = self.store.tell(&admitted, &cares);
@@ -155,10 +159,17 @@ impl Pair {
                     for ((id, care), cared) in cares.iter().zip(&heard) {
                         self.table.cared(self.now, self.now, *id, care, cared);
                     }
+                    let last = (0..self.store.recalls.min(3)).map(|number| (number % 2 == 0).then_some(TokenId(1))).collect();
+                    self.table.called_back(self.now, &Recalls { count: self.store.recalls, last });
+                } else {
+                    self.table.unheard(self.now, &cares);
                 }
             }
             Step::Wait(millis) => self.now += Duration::from_millis(millis),
-            Step::Recall => self.store.recalled.extend(self.store.slices.keys().map(|id| (*id, true))),
+            Step::Recall => {
+                self.store.recalled.extend(self.store.slices.keys().map(|id| (*id, true)));
+                self.store.recalls += 1;
+            }
             Step::CallBack => drop(self.table.call_back(self.now, Some(TokenId(1)))),
         }
     }
@@ -211,9 +222,9 @@ fn with_a_slice() -> Pair {
 fn nothing_is_admitted_from_a_slice_whose_time_may_be_up() {
     let mut pair = with_a_slice();
     pair.play(Step::Wait(2_499));
-    assert!(pair.table.reaches(pair.now, &key(), usd(100)) && !pair.table.reaches(pair.now, &key(), usd(101)));
+    assert!(pair.table.part(pair.now, &key(), usd(100)).is_some() && pair.table.part(pair.now, &key(), usd(101)).is_none());
     pair.play(Step::Wait(1));
-    assert!(!pair.table.reaches(pair.now, &key(), usd(1)));
+    assert_eq!(pair.table.part(pair.now, &key(), usd(1)), None);
 }
 
 #[test]
@@ -232,9 +243,15 @@ fn a_slice_that_nobody_uses_goes_back_after_a_second() {
 fn what_was_called_back_is_seen_with_the_next_look_and_none_is_asked_for_a_while() {
     let mut pair = with_a_slice();
     pair.play(Step::Recall);
-    pair.play(Step::Wait(40));
+    pair.play(Step::Wait(39));
+    assert!(!pair.table.is_due(pair.now));
+    pair.play(Step::Wait(1));
+    assert!(pair.table.is_due(pair.now) && pair.table.glances(pair.now));
     pair.play(Step::Tell(Answer::Comes));
-    assert!(!pair.table.reaches(pair.now, &key(), usd(1)));
+    // Now it is known that there was a recall, and the slice is looked after.
+    assert!(pair.table.is_due(pair.now));
+    pair.play(Step::Tell(Answer::Comes));
+    assert_eq!(pair.table.part(pair.now, &key(), usd(1)), None);
     for _ in 0..4 {
         pair.play(Step::Ask(25));
     }
@@ -245,6 +262,80 @@ fn what_was_called_back_is_seen_with_the_next_look_and_none_is_asked_for_a_while
         pair.play(Step::Ask(25));
     }
     assert_eq!(pair.table.wanted(pair.now).len(), 1);
+}
+
+/// A table with so many slices, each of a token of its own, all taken at once.
+fn with_slices(count: u64) -> (Table, Instant) {
+    let (mut table, now) = (Table::default(), Instant::now());
+    for token in 1..=count {
+        let key = Key { token: TokenId(token), secret: SecretHash::of("secret") };
+        for _ in 0..4 {
+            table.asked(now, key, usd(25));
+        }
+    }
+    for want in table.wanted(now) {
+        table.taken(now, now, &want, Some(Taken { amount: usd(100), on_token: true, on_account: false, free: usd(900), usable: LEASE }));
+    }
+    (table, now)
+}
+
+fn go_on() -> Care {
+    Care::GoOn { fill_to: Usd::ZERO, lease: LEASE }
+}
+
+#[test]
+fn only_slices_that_were_called_back_are_looked_after() {
+    let (mut table, now) = with_slices(1_000);
+    let recalls = |count, last: &[Option<u64>]| Recalls { count, last: last.iter().map(|token| token.map(TokenId)).collect() };
+    let at = |millis| now + Duration::from_millis(millis);
+    let looked = |table: &mut Table, millis| {
+        let mut looked = 0;
+        while table.is_due(at(millis)) {
+            looked += table.care(at(millis), true).len();
+        }
+        looked
+    };
+    assert_eq!(looked(&mut table, 40), 0, "a thousand slices are no reason to tell more than that there are some");
+    table.called_back(at(40), &recalls(7, &[None]));
+    assert_eq!(looked(&mut table, 80), 1_000, "what was called back before is not known");
+    table.called_back(at(80), &recalls(7, &[None]));
+    assert_eq!(looked(&mut table, 120), 0);
+    table.called_back(at(120), &recalls(9, &[Some(3), Some(5), Some(7), None]));
+    assert_eq!(looked(&mut table, 160), 2);
+    table.called_back(at(160), &recalls(12, &[Some(3), Some(5)]));
+    assert_eq!(looked(&mut table, 200), 1_000, "more than is told of");
+    table.called_back(at(200), &recalls(13, &[None, Some(5)]));
+    assert_eq!(looked(&mut table, 240), 1_000, "all of the account");
+    table.called_back(at(240), &recalls(2, &[Some(5), Some(6)]));
+    assert_eq!(looked(&mut table, 280), 1_000, "another server");
+    // Each twice a second, and no more often for having been looked after besides.
+    table.called_back(at(280), &recalls(2, &[Some(5), Some(6)]));
+    assert_eq!(looked(&mut table, 700), 0);
+    assert_eq!(looked(&mut table, 781), 1_000);
+    table.unheard(at(781), &[(HoldId::derived(&["gone"]), Care::GiveBack(LEASE)), (*table.open.keys().next().unwrap(), go_on())]);
+    assert_eq!(looked(&mut table, 782), 1, "once more, since there was no answer");
+    assert!(table.looks.len() <= 2_000, "{}", table.looks.len());
+}
+
+#[test]
+fn what_is_known_of_tokens_that_are_no_longer_busy_is_forgotten() {
+    let (mut table, now) = with_slices(1_000);
+    for millis in (0..100_000).step_by(100) {
+        let now = now + Duration::from_millis(millis);
+        while table.is_due(now) {
+            let cares = table.care(now, true);
+            for (id, care) in &cares {
+                let gone = Cared { state: SliceState::Gone, amount: Usd::ZERO, free: Usd::ZERO, usable: Duration::ZERO };
+                table.cared(now, now, *id, care, &gone);
+            }
+        }
+        // Another token keeps the table busy.
+        let key = Key { token: TokenId(5_000 + millis), secret: SecretHash::of("secret") };
+        table.asked(now, key, usd(25));
+        table.care(now, true);
+    }
+    assert!(table.is_empty() && table.open.is_empty() && table.looks.is_empty() && table.low.is_empty() && table.all().is_empty());
+    assert!(table.places.len() <= 320, "{} places", table.places.len());
 }
 
 #[test]
