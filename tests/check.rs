@@ -209,9 +209,18 @@ fn a_variable_that_is_set_to_nothing_is_not_set() {
 }
 
 #[test]
-fn a_file_without_routes_is_told() {
+fn routes_that_are_never_asked_and_files_without_any_are_told() {
     let folder = tempfile::tempdir().unwrap();
-    std::fs::write(folder.path().join("routes.toml"), "").unwrap();
-    let output = run(folder.path(), &["check"], &environment(folder.path()));
-    assert!(output.status.success() && both(&output).contains("there are no routes: every request is answered with 404"), "{}", both(&output));
+    let own = Routes::at(([127, 0, 0, 1], 9).into()).http("/v2/usage/x", "\"free\"").openai("").route("/v2/user/custom_token/*", "openai", "openai", "");
+    for (text, told) in [
+        ("", &["there are no routes: every request is answered with 404"][..]),
+        (own.text(), &["the route '/v2/usage/x' is never asked", "the route '/v2/user/custom_token/*' is never asked"]),
+        (Routes::at(([127, 0, 0, 1], 9).into()).openai("").route("/v2/*", "cohere", "openai", "").text(), &[]),
+    ] {
+        std::fs::write(folder.path().join("routes.toml"), text).unwrap();
+        let output = run(folder.path(), &["check"], &environment(folder.path()));
+        let said = both(&output);
+        assert!(output.status.success() && told.iter().all(|told| said.contains(told)), "{said}");
+        assert_eq!(said.matches("never asked").count() + said.matches("no routes").count(), told.len(), "{said}");
+    }
 }
