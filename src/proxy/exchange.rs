@@ -4,6 +4,7 @@
 //! goes away the exchange moves into a task of its own and, by default, reads on until the usage is known. However it ends, the charge is
 //! made from here, and is durable before the client sees the last byte.
 
+mod broken_off;
 mod gather;
 mod left;
 mod paid;
@@ -28,6 +29,7 @@ use crate::config::Route;
 use crate::ledger::{ChargeLabel, Grant, LedgerError, Settled};
 use crate::money::Usd;
 
+pub(super) use self::broken_off::BrokenOff;
 use self::gather::Gather;
 use self::silence::Silence;
 use super::charging::{Charging, Receipt};
@@ -54,19 +56,6 @@ pub(super) enum HeadError {
     Unreachable(ClientError),
     /// It did not answer in time.
     TimedOut,
-}
-
-/// Why an answer is broken off for the client too, never ended cleanly.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub(super) enum BrokenOff {
-    #[error("the provider broke off")]
-    ByProvider,
-    #[error("the provider stopped answering")]
-    TimedOut,
-    #[error("the budget is spent")]
-    Spent,
-    #[error("the charge could not be made durable")]
-    NotDurable,
 }
 
 /// How much of the answer is there.
