@@ -16,7 +16,8 @@ pub mod usage;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::builder::Resettable;
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::admin;
 use crate::config::SettingsArgs;
@@ -73,7 +74,8 @@ pub struct Output {
 /// Runs the command that was typed.
 #[must_use]
 pub fn main() -> ExitCode {
-    let Cli { settings, command } = Cli::parse();
+    let matches = without_empty_variables(Cli::command()).get_matches();
+    let Cli { settings, command } = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
     let done = match command.unwrap_or(Command::Serve(settings)) {
         Command::Serve(settings) => serve::run(&settings),
         Command::Check(settings) => check::run(&settings),
@@ -92,6 +94,14 @@ pub fn main() -> ExitCode {
         say(&format!("spendgate: {error:#}"));
         ExitCode::FAILURE
     })
+}
+
+/// A variable that is set to nothing is not set: so compose files and shells leave out what they have no value for.
+fn without_empty_variables(command: clap::Command) -> clap::Command {
+    let empty = |name: &std::ffi::OsStr| std::env::var_os(name).is_some_and(|value| value.is_empty());
+    command
+        .mut_args(|argument| if argument.get_env().is_some_and(empty) { argument.env(Resettable::Reset) } else { argument })
+        .mut_subcommands(without_empty_variables)
 }
 
 /// Runs a command that asks a gateway over HTTP.

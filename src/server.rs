@@ -1,5 +1,7 @@
 //! A whole gateway: ledger, road, token API, ops listener, reload and drain, put together.
 
+mod dashboard;
+mod descriptors;
 mod ops;
 mod reload;
 mod simulator;
@@ -69,8 +71,9 @@ impl Server {
         let live = Live::start(ConfigFiles::new(&settings, environment)).map_err(StartError::Configuration)?;
         let live = Arc::new(live);
         say_what_is_in_force(&live);
-        let main = Accept::bind(settings.listen, settings.tls.as_ref(), settings.max_connections).await?;
-        let ops = Accept::bind(settings.ops_listen, None, settings.max_connections).await?;
+        let connections = descriptors::connections(settings.max_connections);
+        let main = Accept::bind(settings.listen, settings.tls.as_ref(), connections).await?;
+        let ops = Accept::bind(settings.ops_listen, None, connections.min(descriptors::OPS_CONNECTIONS)).await?;
         let ledger = Ledger::open(LedgerOptions {
             store: settings.store.clone(),
             fsync_always: settings.fsync_always,
@@ -200,6 +203,9 @@ fn say_what_is_in_force(live: &Live) {
         if let Some(variable) = upstream.off() {
             tracing::warn!(upstream = upstream.name, "the upstream is off: {variable} is not set. Its routes serve sandbox tokens only");
         }
+    }
+    if snapshot.routes.all().is_empty() {
+        tracing::warn!("there are no routes: every request is answered with 404");
     }
     tracing::info!(routes = snapshot.routes.all().len(), models = snapshot.prices.models_count(), prices = &**snapshot.prices.version(), "configuration");
 }

@@ -193,3 +193,34 @@ async fn simulate_stands_in_for_a_provider() {
     assert_eq!(gateway.tokens().settled("simulated").await.spent, cost);
     gateway.close().await;
 }
+
+#[test]
+fn a_variable_that_is_set_to_nothing_is_not_set() {
+    let folder = tempfile::tempdir().unwrap();
+    let empty = ["CONFIG", "LISTEN", "STORE", "ROUTES", "PRICES", "LEASE", "OUTBOX", "TLS_CERT", "TLS_KEY", "REDIS_WAIT", "LOG", "API_KEY"];
+    let environment: Vec<(String, String)> = empty.map(|name| (format!("SPENDGATE_{name}"), String::new())).to_vec();
+    for arguments in [&["check"][..], &["check", "--lease", "5s"]] {
+        let output = run(folder.path(), arguments, &environment);
+        assert!(output.status.success(), "{}", both(&output));
+    }
+    // A flag that says nothing is a mistake.
+    let output = run(folder.path(), &["check", "--lease", ""], &environment);
+    assert!(!output.status.success() && both(&output).contains("is not a duration"), "{}", both(&output));
+}
+
+#[test]
+fn routes_that_are_never_asked_and_files_without_any_are_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let own = Routes::at(([127, 0, 0, 1], 9).into()).http("/v2/usage/x", "\"free\"").openai("").route("/v2/user/custom_token/*", "openai", "openai", "");
+    for (text, told) in [
+        ("", &["there are no routes: every request is answered with 404"][..]),
+        (own.text(), &["the route '/v2/usage/x' is never asked", "the route '/v2/user/custom_token/*' is never asked"]),
+        (Routes::at(([127, 0, 0, 1], 9).into()).openai("").route("/v2/*", "cohere", "openai", "").text(), &[]),
+    ] {
+        std::fs::write(folder.path().join("routes.toml"), text).unwrap();
+        let output = run(folder.path(), &["check"], &environment(folder.path()));
+        let said = both(&output);
+        assert!(output.status.success() && told.iter().all(|told| said.contains(told)), "{said}");
+        assert_eq!(said.matches("never asked").count() + said.matches("no routes").count(), told.len(), "{said}");
+    }
+}

@@ -167,9 +167,28 @@ async fn label_values_that_run_together_stay_apart() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_dashboard_shows_tokens_and_no_secret() {
+    let provider = StandIn::start().await;
+    let gateway = Gateway::before(&provider).await;
+    let secret = gateway.tokens().with_budget("seen & <shown>", "0.05").await;
+    gateway.client().ask(ocr(&secret)).await.expect(200);
+    gateway.tokens().settled("seen & <shown>").await;
+    let page = gateway.ops().ask(Request::get("/")).await.expect(200);
+    assert_eq!(page.header("content-type"), Some("text/html; charset=utf-8"));
+    let text = page.text();
+    assert!(text.contains("<td>seen &amp; &lt;shown&gt;</td>") && text.contains(">0.04</td>") && text.contains(">0.01</td>"), "{text}");
+    assert!(text.contains("Ready. ") && !text.contains("sg_live"), "{text}");
+    gateway.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn health_and_readiness() {
     let provider = StandIn::start().await;
     let gateway = Gateway::before(&provider).await;
+    let announced = gateway.metrics().await;
+    for name in ["spendgate_requests_total counter", "spendgate_overrun_usd_total counter", "spendgate_ledger_errors_total counter"] {
+        assert_eq!(announced.matches(&format!("# TYPE {name}\n")).count(), 1, "before there is anything to count: {announced}");
+    }
     for path in ["/healthz", "/readyz", "/metrics"] {
         gateway.ops().ask(Request::get(path)).await.expect(200);
         // Not on the listener that strangers reach.

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use crate::config::{ConfigFiles, Configuration, Environment, RoutePrice, Settings, SettingsArgs};
 use crate::diagnostic::Diagnostic;
 use crate::prices::Margin;
-use crate::{server, tls};
+use crate::{admin, server, tls};
 
 use super::Output;
 
@@ -40,6 +40,15 @@ pub(super) fn run(args: &SettingsArgs) -> anyhow::Result<ExitCode> {
         if let Some(variable) = upstream.off() {
             lines.push(format!("upstream '{}' is off: {variable} is not set; its routes serve sandbox tokens only", upstream.name));
         }
+    }
+    for route in configuration.routes.all() {
+        let pattern = route.path.pattern();
+        if admin::owns(pattern.trim_end_matches('*').trim_end_matches('/')) {
+            lines.push(format!("the route '{pattern}' is never asked: the gateway's own API has these paths"));
+        }
+    }
+    if configuration.routes.all().is_empty() {
+        lines.push("there are no routes: every request is answered with 404".to_owned());
     }
     lines.push(format!(
         "{} routes, {} models priced (price book {}): all right",

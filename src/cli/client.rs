@@ -177,7 +177,7 @@ fn field_errors(text: &str) -> Option<String> {
 }
 
 fn unexpected(status: StatusCode, text: &str) -> ClientError {
-    let text: String = text.chars().filter(|character| !character.is_control()).take(500).collect();
+    let text: String = text.chars().map(|character| if character.is_control() { ' ' } else { character }).take(500).collect();
     ClientError::Unexpected { status, text }
 }
 

@@ -26,7 +26,7 @@ pub struct SettingsArgs {
     /// Address for provider traffic and the token API [default: 127.0.0.1:8080]
     #[arg(long, env = "SPENDGATE_LISTEN", value_name = "ADDR")]
     listen: Option<String>,
-    /// Address for /metrics, /healthz and /readyz [default: 127.0.0.1:9090]
+    /// Address for /metrics, /healthz, /readyz and the dashboard [default: 127.0.0.1:9090]
     #[arg(long, env = "SPENDGATE_OPS_LISTEN", value_name = "ADDR")]
     ops_listen: Option<String>,
     /// The ledger's store [default: sqlite:data/spendgate.db]
@@ -354,7 +354,6 @@ fn one_of<T: Copy>(text: &str, choices: &[(&str, T)]) -> Result<T, String> {
     })
 }
 
-/// The path of `sqlite:PATH`.
 #[cfg(test)]
 mod tests {
     use super::*;

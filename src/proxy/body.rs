@@ -8,13 +8,13 @@ use http_body::{Body, Frame, SizeHint};
 use http_body_util::combinators::UnsyncBoxBody;
 
 use super::exchange::{BodyError, Exchange};
-use super::record::Record;
+use super::record::{self, Record};
 
 /// What the client reads.
 pub struct ResponseBody {
     source: Source,
     /// Ends with the body: what counts a request counts it until its last byte.
-    _record: Option<Record>,
+    record: Option<Record>,
 }
 
 enum Source {
@@ -29,7 +29,7 @@ impl ResponseBody {
     /// All of it at once.
     #[must_use]
     pub fn whole(bytes: impl Into<Bytes>) -> Self {
-        Self { source: Source::Whole(Some(bytes.into())), _record: None }
+        Self { source: Source::Whole(Some(bytes.into())), record: None }
     }
 
     /// Any other body.
@@ -39,16 +39,16 @@ impl ResponseBody {
         B::Error: Into<BodyError>,
     {
         use http_body_util::BodyExt;
-        Self { source: Source::Other(UnsyncBoxBody::new(body.map_err(Into::into))), _record: None }
+        Self { source: Source::Other(UnsyncBoxBody::new(body.map_err(Into::into))), record: None }
     }
 
     pub(super) fn provider(exchange: Box<Exchange>) -> Self {
-        Self { source: Source::Provider(exchange), _record: None }
+        Self { source: Source::Provider(exchange), record: None }
     }
 
     /// The same body, which holds the record until it ends.
     pub(super) fn recorded(mut self, record: Record) -> Self {
-        self._record = Some(record);
+        self.record = Some(record);
         self
     }
 }
@@ -61,7 +61,13 @@ impl Body for ResponseBody {
         match &mut self.source {
             Source::Whole(bytes) => Poll::Ready(bytes.take().filter(|bytes| !bytes.is_empty()).map(|bytes| Ok(Frame::data(bytes)))),
             Source::Provider(exchange) => exchange.poll_pass(context).map(|passed| passed.map(|bytes| bytes.map(Frame::data))),
-            Source::Other(body) => Pin::new(body).poll_frame(context),
+            Source::Other(body) => {
+                let polled = Pin::new(body).poll_frame(context);
+                if let (Poll::Ready(Some(Err(_))), Some(record)) = (&polled, &mut self.record) {
+                    record.outcome(record::CUT);
+                }
+                polled
+            }
         }
     }
 

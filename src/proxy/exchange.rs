@@ -4,6 +4,7 @@
 //! goes away the exchange moves into a task of its own and, by default, reads on until the usage is known. However it ends, the charge is
 //! made from here, and is durable before the client sees the last byte.
 
+mod broken_off;
 mod gather;
 mod left;
 mod paid;
@@ -28,6 +29,7 @@ use crate::config::Route;
 use crate::ledger::{ChargeLabel, Grant, LedgerError, Settled};
 use crate::money::Usd;
 
+pub(super) use self::broken_off::BrokenOff;
 use self::gather::Gather;
 use self::silence::Silence;
 use super::charging::{Charging, Receipt};
@@ -63,8 +65,8 @@ pub(super) enum Progress {
     Passing,
     /// All that passes is there, and the charge is durable.
     Ended,
-    /// The provider broke off; the charge is durable.
-    Broken,
+    /// It does not come to its end; but for [`BrokenOff::NotDurable`] the charge is durable.
+    Broken(BrokenOff),
 }
 
 struct Inner {
@@ -105,7 +107,7 @@ enum Stage {
     },
     /// The API's last event has passed; what follows it until the body's end passes too, for a moment.
     Tail(Incoming),
-    Broken(BodyError),
+    Broken(BrokenOff),
     Ended,
 }
 
@@ -113,7 +115,7 @@ enum Then {
     /// The API's last event was seen; the body goes on to its end.
     Tail(Incoming),
     End,
-    Break(BodyError),
+    Break(BrokenOff),
 }
 
 /// What the charge is made from.
@@ -282,7 +284,7 @@ impl Inner {
         loop {
             match &self.stage {
                 Stage::Tail(_) | Stage::Ended if self.receipt.is_some() || self.bill.is_none() => return Poll::Ready(Progress::Ended),
-                Stage::Broken(_) => return Poll::Ready(Progress::Broken),
+                Stage::Broken(why) => return Poll::Ready(Progress::Broken(*why)),
                 _ if !self.passing.is_empty() => return Poll::Ready(Progress::Passing),
                 _ => ready!(self.poll_step(context)),
             }
@@ -298,7 +300,12 @@ impl Inner {
                 return Poll::Ready(Some(Ok(bytes)));
             }
             match std::mem::replace(&mut self.stage, Stage::Ended) {
-                Stage::Broken(error) => return Poll::Ready(Some(Err(error))),
+                Stage::Broken(why) => {
+                    if why != BrokenOff::Spent {
+                        self.record.outcome(record::CUT);
+                    }
+                    return Poll::Ready(Some(Err(why.into())));
+                }
                 Stage::Ended => return Poll::Ready(None),
                 stage => self.stage = stage,
             }
@@ -338,7 +345,7 @@ impl Inner {
                     Poll::Ready(frame) => frame,
                     Poll::Pending => {
                         if ready!(self.poll_silence(context)) == Silence::TooLong {
-                            self.stage = self.conclude(Ending::TimedOut, Then::Break("the provider stopped answering".into()));
+                            self.stage = self.conclude(Ending::TimedOut, Then::Break(BrokenOff::TimedOut));
                         }
                         return Poll::Ready(());
                     }
@@ -355,8 +362,8 @@ impl Inner {
                 self.settled(&charging, settled);
                 self.stage = match then {
                     // The client sees the end only of what is charged.
-                    _ if !durable => Stage::Broken("the charge could not be made durable".into()),
-                    Then::Break(error) => Stage::Broken(error),
+                    _ if !durable => Stage::Broken(BrokenOff::NotDurable),
+                    Then::Break(why) => Stage::Broken(why),
                     Then::Tail(body) => {
                         self.timer.as_mut().reset(Instant::now() + TAIL_TIMEOUT);
                         Stage::Tail(body)
@@ -398,7 +405,8 @@ impl Inner {
                 }
             }
             Some(Err(error)) => {
-                self.stage = self.conclude(Ending::Cut, Then::Break(error.into()));
+                tracing::debug!(%error, request_id = %self.record.id(), "the provider broke off its answer");
+                self.stage = self.conclude(Ending::Cut, Then::Break(BrokenOff::ByProvider));
                 return;
             }
             None => {
@@ -425,7 +433,7 @@ impl Inner {
     fn conclude(&mut self, ending: Ending, then: Then) -> Stage {
         let Some(bill) = self.bill.take() else {
             return match then {
-                Then::Break(error) => Stage::Broken(error),
+                Then::Break(why) => Stage::Broken(why),
                 Then::Tail(body) => Stage::Tail(body),
                 Then::End => Stage::Ended,
             };

@@ -14,7 +14,7 @@ use crate::sandbox::Simulated;
 
 use super::admit::Granted;
 use super::charging::Receipt;
-use super::exchange::{Bill, Exchange, HeadError, Progress};
+use super::exchange::{Bill, BrokenOff, Exchange, HeadError, Progress};
 use super::head::is_event_stream;
 use super::quote::{Asked, Kind, Price, Quoted, usable};
 use super::record::{self, Record};
@@ -94,7 +94,7 @@ async fn to_provider(
             let Some((mut record, _)) = exchange.close() else { return Response::new(ResponseBody::whole(Bytes::new())) };
             record.outcome(record::UPSTREAM_ERROR);
             let refusal = match error {
-                HeadError::TimedOut => Refusal::upstream_timeout(format!("The upstream '{upstream_name}' did not answer in time.")),
+                HeadError::TimedOut => timed_out(&upstream_name),
                 HeadError::Unreachable(error) => {
                     tracing::warn!(%error, cause = error_chain(&error), upstream = upstream_name, "the upstream could not be reached");
                     Refusal::upstream_error(format!("The upstream '{upstream_name}' could not be reached, or broke off before it answered."))
@@ -163,8 +163,14 @@ async fn answer(head: Parts, mut exchange: Box<Exchange>, api: &'static dyn Api,
         record.status(head.status.as_u16());
         record.outcome(outcome(head.status));
     }
-    if head.status.is_redirection() {
-        return broken(exchange, api, format!("The upstream '{upstream_name}' answered with a redirect, which is not followed."), "a redirect").await;
+    let not_passed = match head.status {
+        status if status.is_redirection() => Some("a redirect, which is not followed"),
+        // Passed on, it would make the client's connection one that is no HTTP any more.
+        status if status.is_informational() => Some("a change of protocols, which was not asked for"),
+        _ => None,
+    };
+    if let Some(what) = not_passed {
+        return broken(exchange, api, Refusal::upstream_error(format!("The upstream '{upstream_name}' answered with {what}."))).await;
     }
     let mut headers = passed_headers(&head, api);
     if let Some(tokens) = clamped {
@@ -175,7 +181,7 @@ async fn answer(head: Parts, mut exchange: Box<Exchange>, api: &'static dyn Api,
     }
     let progress = if streamed { Progress::Passing } else { exchange.progress().await };
     let body = match progress {
-        Progress::Broken => return broken(exchange, api, format!("The upstream '{upstream_name}' broke off its answer."), "a broken answer").await,
+        Progress::Broken(why) => return broken(exchange, api, broken_off(why, upstream_name)).await,
         Progress::Passing => ResponseBody::provider(exchange),
         Progress::Ended => {
             if let Some(receipt) = exchange.receipt() {
@@ -203,11 +209,12 @@ async fn list_models(
     exchange.begin_metering(&head);
     let list = match exchange.progress().await {
         Progress::Ended => exchange.take_passing(),
-        Progress::Passing | Progress::Broken => None,
+        Progress::Passing => None,
+        Progress::Broken(why) => return broken(exchange, api, broken_off(why, upstream_name)).await,
     };
     let filtered = list.and_then(|list| model_list.filter(&list, &|model| keep(model)));
     let Some(filtered) = filtered else {
-        return broken(exchange, api, format!("The upstream '{upstream_name}' answered with no list of models."), "no list of models").await;
+        return broken(exchange, api, Refusal::upstream_error(format!("The upstream '{upstream_name}' answered with no list of models."))).await;
     };
     let Some((mut record, _)) = exchange.close() else { return Response::new(ResponseBody::whole(Bytes::new())) };
     record.status(head.status.as_u16());
@@ -230,15 +237,27 @@ fn passed_headers(head: &Parts, api: &'static dyn Api) -> HeaderMap {
     headers
 }
 
-/// Nothing of the provider's answer goes to the client: a 502 of our own, once the money is settled.
-async fn broken(mut exchange: Box<Exchange>, api: &'static dyn Api, message: String, why: &str) -> Response<ResponseBody> {
-    tracing::warn!(why, "{message}");
+/// Nothing of the provider's answer goes to the client, but an error of our own, once the money is settled.
+async fn broken(mut exchange: Box<Exchange>, api: &'static dyn Api, refusal: Refusal) -> Response<ResponseBody> {
+    tracing::warn!("{}", refusal.message);
     while exchange.progress().await == Progress::Passing {
         exchange.discard();
     }
-    let Some((mut record, _)) = exchange.close() else { return Response::new(ResponseBody::whole(Bytes::new())) };
-    record.outcome(record::UPSTREAM_ERROR);
-    respond::refused(*Refused::new(api, Refusal::upstream_error(message)), record)
+    let Some((record, _)) = exchange.close() else { return Response::new(ResponseBody::whole(Bytes::new())) };
+    respond::refused(*Refused::new(api, refusal), record)
+}
+
+fn broken_off(why: BrokenOff, upstream_name: &str) -> Refusal {
+    match why {
+        BrokenOff::TimedOut => timed_out(upstream_name),
+        // Nobody is told to try again: the provider has served it.
+        BrokenOff::NotDurable => Refusal::upstream_error("What the answer costs could not be written down, so it is not passed on."),
+        BrokenOff::ByProvider | BrokenOff::Spent => Refusal::upstream_error(format!("The upstream '{upstream_name}' broke off its answer.")),
+    }
+}
+
+fn timed_out(upstream_name: &str) -> Refusal {
+    Refusal::upstream_timeout(format!("The upstream '{upstream_name}' did not answer in time."))
 }
 
 fn put_receipt(headers: &mut HeaderMap, receipt: Receipt) {

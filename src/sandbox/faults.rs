@@ -53,10 +53,10 @@ impl Faults {
                 ("tokens", Some(value)) => set(&mut faults.tokens, name, number(name, value, 1, MAX_TOKENS)?)?,
                 ("no-usage", None) if faults.no_usage => return Err(twice(name)),
                 ("no-usage", None) => faults.no_usage = true,
-                ("no-usage", Some(_)) => return Err("spendgate-simulate: no-usage takes no value".to_owned()),
-                ("status" | "latency" | "cut" | "tokens", None) => return Err(format!("spendgate-simulate: {name} needs a value; {KNOWN}")),
-                ("", _) => return Err(format!("spendgate-simulate: a fault is missing; {KNOWN}")),
-                _ => return Err(format!("spendgate-simulate: there is no fault '{}'; {KNOWN}", shown(name))),
+                ("no-usage", Some(_)) => return Err("no-usage takes no value".to_owned()),
+                ("status" | "latency" | "cut" | "tokens", None) => return Err(format!("{name} needs a value; {KNOWN}")),
+                ("", _) => return Err(format!("a fault is missing; {KNOWN}")),
+                _ => return Err(format!("there is no fault '{}'; {KNOWN}", shown(name))),
             }
         }
         Ok(faults)
@@ -71,7 +71,7 @@ fn set<T>(place: &mut Option<T>, name: &str, value: T) -> Result<(), String> {
 }
 
 fn twice(name: &str) -> String {
-    format!("spendgate-simulate: {name} is given twice")
+    format!("{name} is given twice")
 }
 
 fn status(value: &str) -> Result<u16, String> {
@@ -80,7 +80,7 @@ fn status(value: &str) -> Result<u16, String> {
 }
 
 fn latency(value: &str) -> Result<Duration, String> {
-    let wrong = || format!("spendgate-simulate: latency must be like 2s or 250ms, at most {}s; got '{}'", MAX_LATENCY.as_secs(), shown(value));
+    let wrong = || format!("latency must be like 2s or 250ms, at most {}s; got '{}'", MAX_LATENCY.as_secs(), shown(value));
     let (digits, unit) = if let Some(digits) = value.strip_suffix("ms") {
         (digits, 1)
     } else if let Some(digits) = value.strip_suffix('s') {
@@ -96,7 +96,7 @@ fn latency(value: &str) -> Result<Duration, String> {
 fn number(name: &str, value: &str, least: u64, most: u64) -> Result<u64, String> {
     digits_only(value)
         .filter(|number| (least..=most).contains(number))
-        .ok_or_else(|| format!("spendgate-simulate: {name} must be a whole number from {least} to {most}; got '{}'", shown(value)))
+        .ok_or_else(|| format!("{name} must be a whole number from {least} to {most}; got '{}'", shown(value)))
 }
 
 /// Digits and nothing else: `parse` alone would take a plus sign.

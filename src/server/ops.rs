@@ -1,15 +1,18 @@
-//! The ops listener: `/metrics`, `/healthz`, `/readyz`.
+//! The ops listener: `/metrics`, `/healthz`, `/readyz`, and the dashboard.
 
 use std::sync::Arc;
 
-use http::header::{ALLOW, CONTENT_TYPE, HeaderValue};
+use http::header::{ALLOW, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderValue};
 use http::{Method, Request, Response, StatusCode};
 use hyper::body::Incoming;
+use jiff::Timestamp;
 use tokio::sync::watch;
 
 use crate::ledger::Ledger;
 use crate::proxy::ResponseBody;
 use crate::telemetry::Metrics;
+
+use super::dashboard::Dashboard;
 
 /// What the ops listener tells.
 #[derive(Clone, Debug)]
@@ -19,8 +22,7 @@ pub struct Health {
     draining: watch::Receiver<bool>,
 }
 
-const INDEX: &str =
-    "spendgate\n\n/metrics   for Prometheus\n/healthz   200 while the process lives\n/readyz    200 while the ledger answers and the gateway is not draining\n";
+const INDEX: &str = "spendgate\n\n/          the dashboard\n/metrics   for Prometheus\n/healthz   200 while the process lives\n/readyz    200 while the ledger answers and the gateway is not draining\n";
 
 // === impl Health ===
 
@@ -36,7 +38,7 @@ impl Health {
             return response;
         }
         match request.uri().path() {
-            "/" => text(StatusCode::OK, INDEX.to_owned()),
+            "/" => self.dashboard().await,
             "/healthz" => text(StatusCode::OK, "ok\n".to_owned()),
             "/readyz" => match self.not_ready().await {
                 None => text(StatusCode::OK, "ready\n".to_owned()),
@@ -52,6 +54,16 @@ impl Health {
             },
             _ => text(StatusCode::NOT_FOUND, format!("no such page\n\n{INDEX}")),
         }
+    }
+
+    async fn dashboard(&self) -> Response<ResponseBody> {
+        let mut dashboard = Dashboard::new(self.not_ready().await, self.metrics.in_flight(), self.ledger.pending_settlements());
+        self.ledger.observe(&mut |token| dashboard.add(token)).await;
+        let mut response = text(StatusCode::OK, dashboard.page(Timestamp::now()));
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
+        headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static("default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"));
+        response
     }
 
     async fn not_ready(&self) -> Option<String> {

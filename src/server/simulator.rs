@@ -129,10 +129,10 @@ where
 
 /// All faults of a request. The header may come more than once, like any list.
 fn faults<B>(request: &Request<B>) -> Result<Faults, Problem> {
-    let wrong = |message: String| Problem::service(400, message, "invalid_simulate_header");
+    let wrong = |what: String| Problem::service(400, format!("Header {FAULTS_HEADER}: {what}"), "invalid_simulate_header");
     let mut values = Vec::new();
     for value in request.headers().get_all(FAULTS_HEADER) {
-        values.push(value.to_str().map_err(|_| wrong("spendgate-simulate: the header holds other than plain letters".to_owned()))?);
+        values.push(value.to_str().map_err(|_| wrong("it holds other than plain letters".to_owned()))?);
     }
     if values.is_empty() { Ok(Faults::default()) } else { Faults::parse(&values.join(",")).map_err(wrong) }
 }

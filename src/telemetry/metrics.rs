@@ -187,6 +187,12 @@ impl Metrics {
         self.in_flight.fetch_sub(1, Ordering::Relaxed);
     }
 
+    /// How many requests are under way.
+    #[must_use]
+    pub fn in_flight(&self) -> i64 {
+        self.in_flight.load(Ordering::Relaxed)
+    }
+
     /// A reload was refused.
     pub fn reload_failed(&self) {
         self.reload_failures.fetch_add(1, Ordering::Relaxed);
@@ -255,12 +261,7 @@ impl Metrics {
                     slices.admitted as f64,
                 ));
             }
-            families.push(single(
-                "spendgate_requests_in_flight",
-                "Requests under way.",
-                proto::MetricType::GAUGE,
-                self.in_flight.load(Ordering::Relaxed) as f64,
-            ));
+            families.push(single("spendgate_requests_in_flight", "Requests under way.", proto::MetricType::GAUGE, self.in_flight() as f64));
             families.push(single(
                 "spendgate_reload_failures_total",
                 "Reloads refused because a file was broken.",
@@ -268,10 +269,12 @@ impl Metrics {
                 self.reload_failures.load(Ordering::Relaxed) as f64,
             ));
         }
-        families.retain(|family| !family.get_metric().is_empty());
+        let (silent, families): (Vec<_>, Vec<_>) = families.into_iter().partition(|family| family.get_metric().is_empty());
         let mut text = Vec::new();
         TextEncoder::new().encode(&families, &mut text)?;
-        String::from_utf8(text).map_err(|error| prometheus::Error::Msg(error.to_string()))
+        let mut text = String::from_utf8(text).map_err(|error| prometheus::Error::Msg(error.to_string()))?;
+        silent.iter().for_each(|family| text.push_str(&announced(family)));
+        Ok(text)
     }
 
     /// The token's name, or `other` past the cap.
@@ -347,6 +350,16 @@ impl LedgerOp {
             Self::Settle => "settle",
         }
     }
+}
+
+/// A family that has no sample yet: whoever looks for a metric finds what it is.
+fn announced(family: &proto::MetricFamily) -> String {
+    let kind = match family.get_field_type() {
+        proto::MetricType::COUNTER => "counter",
+        proto::MetricType::HISTOGRAM => "histogram",
+        _ => "gauge",
+    };
+    format!("# HELP {name} {}\n# TYPE {name} {kind}\n", family.help(), name = family.name())
 }
 
 /// For showing only.

@@ -66,7 +66,7 @@ struct RawRoute {
     path: Spanned<String>,
     api: Spanned<String>,
     upstream: Spanned<String>,
-    models: Option<Vec<String>>,
+    models: Option<Spanned<Vec<String>>>,
     deployments: Option<Spanned<BTreeMap<String, String>>>,
     clamp: Option<bool>,
     on_disconnect: Option<Spanned<String>>,
@@ -103,6 +103,7 @@ pub(super) fn parse(text: &str, file: &str, environment: &Environment) -> Result
         }
     }
     let wrong_upstreams = !checker.errors.is_empty();
+    checker.given_twice(&raw.routes);
     let mut routes = Vec::with_capacity(raw.routes.len());
     for route in raw.routes {
         routes.extend(checker.route(route, &upstreams, wrong_upstreams).map(Arc::new));
@@ -197,6 +198,24 @@ impl Checker<'_> {
         choices[0].1
     }
 
+    /// Of two routes with the same path, API and upstream the second is never asked, where the first takes all of its models. (One with another upstream
+    /// may have answers to give that were kept there before.)
+    fn given_twice(&mut self, routes: &[RawRoute]) {
+        for (index, route) in routes.iter().enumerate() {
+            let same = |earlier: &&RawRoute| {
+                let takes_all = earlier.models.is_none() || earlier.models == route.models;
+                takes_all && (&earlier.path, &earlier.api, &earlier.upstream) == (&route.path, &route.api, &route.upstream)
+            };
+            if let Some(earlier) = routes.iter().take(index).find(same) {
+                let line = Diagnostic::at(self.file, self.text, earlier.path.span().start, "").line;
+                let what = format!(
+                    "the route on line {line} has the same path, api and upstream, and the first match wins; take one of them away, or give the first `models` of its own"
+                );
+                self.fail(&route.path, what);
+            }
+        }
+    }
+
     fn route(&mut self, raw: RawRoute, upstreams: &BTreeMap<String, Arc<Upstream>>, wrong_upstreams: bool) -> Option<Route> {
         let before = self.errors.len();
         let path = self.take(&raw.path, route_path(raw.path.get_ref()));
@@ -232,6 +251,9 @@ impl Checker<'_> {
                 self.fail(&raw.path, "a route with api = \"http\" knows no models; take `models` away")
             }
             _ => {}
+        }
+        if let Some(models) = raw.models.as_ref().filter(|models| models.get_ref().is_empty()) {
+            self.fail(models, "an empty list takes no model; write for example models = [\"gpt-*\"], or take it away where every model takes the route");
         }
         let stream_cost_comment = raw.stream_cost_comment.as_ref().is_some_and(|comment| *comment.get_ref());
         if let (Some(api), Some(place)) = (api, &raw.stream_cost_comment)
@@ -319,7 +341,7 @@ impl Checker<'_> {
             path: path?,
             api: api?,
             upstream: upstream?,
-            models: raw.models,
+            models: raw.models.map(Spanned::into_inner),
             deployments: raw.deployments.map(Spanned::into_inner).unwrap_or_default(),
             clamp: raw.clamp.unwrap_or(true),
             on_disconnect,
@@ -352,6 +374,9 @@ fn origin(url: &str) -> Result<(http::uri::Parts, String), String> {
     }
     if uri.authority().is_none_or(|authority| authority.as_str().contains('@')) {
         return Err(wrong("has no host, or a user in it"));
+    }
+    if uri.authority().is_some_and(|authority| authority.as_str() != authority.host() && authority.port_u16().is_none()) {
+        return Err(wrong("has a port that is none"));
     }
     let base_path = uri.path().trim_end_matches('/').to_owned();
     let mut parts = uri.into_parts();

@@ -25,6 +25,39 @@ fn parse(text: &str) -> Result<Routes, Vec<String>> {
     Routes::parse(text, "routes.toml", &Environment::of([("OPENAI_API_KEY", "sk-1")])).map_err(|errors| errors.iter().map(ToString::to_string).collect())
 }
 
+/// The file with one thing changed is wrong in one place.
+fn wrong(from: &str, to: &str, place: &str, what: &str) {
+    let text = GOOD.replacen(from, to, 1);
+    assert_ne!(text, GOOD);
+    let errors = parse(&text).unwrap_err();
+    assert!(errors.len() == 1 && errors[0].starts_with(&format!("routes.toml:{place}: ")) && errors[0].contains(what), "{errors:?}");
+}
+
+#[test]
+fn a_route_that_is_never_asked_is_told() {
+    let twice = "[[routes]]\npath = \"/ocr\"\napi = \"http\"\nupstream = \"docs\"\nprice = \"free\"\n[[routes]]\npath = \"/ocr\"";
+    wrong("[[routes]]\npath = \"/ocr\"", twice, "21:8", "the route on line 16 has the same path, api and upstream");
+    wrong("models = [\"gpt-*\", \"o*-mini\"]", "models = []", "13:10", "an empty list takes no model");
+    let first = "[[routes]]\npath = \"/v1/*\"\napi = \"openai\"\nupstream = \"openai\"\n";
+    for models in ["", "models = [\"gpt-*\"]\n"] {
+        parse(&format!("{GOOD}{first}{models}")).unwrap();
+        parse(&format!("{GOOD}{first}{models}{first}{models}")).unwrap_err();
+    }
+    let other_upstream = first.replace("upstream = \"openai\"", "upstream = \"docs\"");
+    parse(&format!("{GOOD}{first}{other_upstream}")).unwrap();
+}
+
+#[test]
+fn a_port_is_a_port() {
+    for port in [":99999", ":x", ":"] {
+        let url = format!("https://api.openai.com{port}");
+        wrong("https://api.openai.com", &url, "3:7", "write scheme, host and optional base path");
+    }
+    for url in ["https://api.openai.com:443/v1", "http://[::1]:8000", "http://[::1]"] {
+        parse(&GOOD.replacen("https://api.openai.com", url, 1)).unwrap();
+    }
+}
+
 #[test]
 fn the_builtin_routes_are_right() {
     Routes::builtin(&Environment::of([])).unwrap();

@@ -4,7 +4,7 @@ use std::task::{Context, Poll};
 
 use tokio::time::Instant;
 
-use super::{Inner, Stage, Then};
+use super::{BrokenOff, Inner, Stage, Then};
 use crate::proxy::record;
 use crate::proxy::rolling::Paid;
 use crate::proxy::settle::Ending;
@@ -32,7 +32,7 @@ impl Inner {
         let Stage::Settling { charging, then } = &mut self.stage else { return };
         self.limit_end = self.meter.as_mut().and_then(|meter| meter.end_at_limit(&charging.usage));
         if self.limit_end.is_none() {
-            *then = Then::Break("the budget is spent".into());
+            *then = Then::Break(BrokenOff::Spent);
         }
     }
 }

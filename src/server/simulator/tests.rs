@@ -91,7 +91,7 @@ async fn faults_come_by_header() {
     assert!(head.starts_with("HTTP/1.1 429") && body.contains("rate_limit_exceeded"), "{head}");
     assert!(start.elapsed() >= Duration::from_millis(120));
     let (head, body) = send(running.address, "POST", "/v1/chat/completions", "spendgate-simulate: explode\r\n", &chat(true)).await;
-    assert!(head.starts_with("HTTP/1.1 400") && body.contains("no fault 'explode'"), "{head} {body}");
+    assert!(head.starts_with("HTTP/1.1 400") && body.contains("Header spendgate-simulate: there is no fault 'explode'"), "{head} {body}");
 }
 
 #[tokio::test]

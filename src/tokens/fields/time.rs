@@ -4,13 +4,22 @@ use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 
+/// The latest time that can be kept, in whole milliseconds: 9999-12-30T22:00:00Z.
+const LATEST: Timestamp = Timestamp::constant(253_402_207_200, 0);
+
 /// Reads `YYYY-MM-DDThh:mm[:ss[.f]]`, then `Z`, an offset or nothing (UTC). `T` may be a blank. `None`: it is something else, or no such time exists.
+/// The last hours of the year 9999, which people write for "never", are the latest time that can be kept.
 #[must_use]
 pub fn parse_time(text: &str) -> Option<Timestamp> {
     // The parser knows many more forms (weeks, zones in brackets, dates alone); here a time has one form, so that nobody is surprised by another.
-    match split(text)? {
-        (_, Some(_)) => text.parse().ok(),
-        (clock, None) => clock.parse::<DateTime>().ok()?.to_zoned_datetime(TimeZone::UTC).ok().map(|zoned| zoned.timestamp()),
+    let (clock, offset) = split(text)?;
+    if offset.is_some_and(|offset| !offset.eq_ignore_ascii_case("z")) {
+        return text.parse().ok();
+    }
+    let clock: DateTime = clock.parse().ok()?;
+    match clock.to_zoned_datetime(TimeZone::UTC) {
+        Ok(zoned) => Some(zoned.timestamp()),
+        Err(_) => (clock.year() == 9999).then_some(LATEST),
     }
 }
 
