@@ -248,9 +248,10 @@ impl Model {
 
     fn void(&mut self, now: i64, id: HoldId, lease: Duration) {
         let gone = match self.holds.get(&id).map(|hold| hold.state) {
-            None | Some(Held::Over) => true,
+            None => true,
             Some(Held::Refused { until } | Held::Expired { until, .. }) => until <= now,
-            Some(Held::Live) => false,
+            // How long an admission that nobody makes would be refused depends on how often the void arrives.
+            Some(Held::Live | Held::Over) => false,
         };
         if gone {
             let state = Held::Refused { until: now + millis(lease) };
