@@ -7,7 +7,6 @@
 //! by its events. So that streams which share the end of a budget do not all stand still with a part of what they need, a step reaches to the length
 //! that the token's answers usually have, and is granted whole.
 
-use std::collections::HashMap;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -18,6 +17,7 @@ use tokio::time::{Instant, Sleep};
 
 use crate::apis::Served;
 use crate::ledger::{ChargeLabel, Grant, RaiseTicket, Renewed};
+use crate::maps::Map;
 use crate::money::Usd;
 use crate::prices::Quote;
 use crate::tokens::TokenId;
@@ -47,8 +47,8 @@ const TELLING_ANSWERS: u32 = 2;
 /// What earlier streams say about the next: how long the answers of a token are, and how many tokens a provider puts into an event.
 #[derive(Debug, Default)]
 pub(super) struct Experience {
-    lengths: Mutex<HashMap<TokenId, u64>>,
-    paces: Mutex<HashMap<String, Pace>>,
+    lengths: Mutex<Map<TokenId, u64>>,
+    paces: Mutex<Map<String, Pace>>,
 }
 
 /// How many thousandths of a token a model's events had at most lately, and over how many answers.
@@ -218,7 +218,7 @@ impl Experience {
 }
 
 /// What is remembered stays bounded: the old is forgotten at once.
-fn make_room<K: Eq + std::hash::Hash, V>(remembered: &mut HashMap<K, V>, key: &K) {
+fn make_room<K: Eq + std::hash::Hash, V>(remembered: &mut Map<K, V>, key: &K) {
     if remembered.len() >= MOST_REMEMBERED && !remembered.contains_key(key) {
         remembered.clear();
     }

@@ -1,6 +1,5 @@
 //! Upstreams: connections to providers, and what of a request goes to them.
 
-use std::collections::HashMap;
 use std::sync::{PoisonError, RwLock};
 use std::time::Duration;
 
@@ -17,6 +16,7 @@ use rustls::pki_types::CertificateDer;
 
 use crate::apis::Billing;
 use crate::config::{Upstream, UpstreamKey};
+use crate::maps::Map;
 use crate::tls;
 
 use super::quote::{ClientRequest, Quoted};
@@ -31,7 +31,7 @@ type Connecting = (Duration, Vec<CertificateDer<'static>>);
 
 /// Clients by what differs between upstreams; each pools its connections by host.
 #[derive(Debug, Default)]
-pub(super) struct UpstreamClients(RwLock<HashMap<Connecting, UpstreamClient>>);
+pub(super) struct UpstreamClients(RwLock<Map<Connecting, UpstreamClient>>);
 
 // === impl UpstreamClients ===
 

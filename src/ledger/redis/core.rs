@@ -1,6 +1,6 @@
 //! What the operations of the store share: the connections, the outbox, the holds of running requests, and what must be remembered for a failover.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -18,6 +18,7 @@ use super::script::CallError;
 use super::slices::Slices;
 use crate::ledger::outbox::{Ending, HoldFacts, Outbox, Record, Slot};
 use crate::ledger::types::{HoldId, LedgerError};
+use crate::maps::Map;
 use crate::money::{MoneyError, Usd};
 use crate::tokens::TokenId;
 
@@ -48,7 +49,7 @@ pub(super) struct Core {
     /// A server does not know what this gateway vouches for: time to look.
     pub(super) failover: Arc<Notify>,
     memory: Mutex<Recent>,
-    running: Mutex<HashMap<HoldId, Running>>,
+    running: Mutex<Map<HoldId, Running>>,
     /// The accounts that this gateway serves, each with the server that it last made sure of.
     accounts: Mutex<BTreeMap<String, Option<Arc<str>>>>,
     /// Counts up whenever this gateway has made sure of a server.

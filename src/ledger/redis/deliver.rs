@@ -42,7 +42,7 @@ use crate::ledger::types::{LedgerError, Settled};
 /// A store that takes endings.
 pub(crate) trait Deliver: Send + Sync + 'static {
     /// Applies an ending, idempotent by hold id. Should have a time limit of its own; dropped unfinished after [`DeliverOptions::attempt`], and called again.
-    fn deliver(&self, record: &Record) -> impl Future<Output = Result<Settled, DeliverError>> + Send;
+    fn deliver(&self, record: &Arc<Record>) -> impl Future<Output = Result<Settled, DeliverError>> + Send;
 }
 
 /// Why an ending was not taken.

@@ -2,13 +2,13 @@
 //!
 //! A secret that is not known is always asked for, and so is one whose facts would refuse it: a token is never refused on old knowledge.
 
-use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
 use crate::ledger::types::TokenFacts;
+use crate::maps::Map;
 use crate::tokens::SecretHash;
 
 /// How long an answer is believed.
@@ -18,7 +18,7 @@ const MOST: usize = 100_000;
 
 /// What the server said of secrets.
 #[derive(Default)]
-pub(super) struct Directory(RwLock<HashMap<SecretHash, Entry>>);
+pub(super) struct Directory(RwLock<Map<SecretHash, Entry>>);
 
 struct Entry {
     facts: Arc<TokenFacts>,

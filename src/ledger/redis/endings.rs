@@ -66,10 +66,11 @@ impl Endings {
 }
 
 impl Deliver for Endings {
-    async fn deliver(&self, record: &Record) -> Result<Settled, DeliverError> {
+    async fn deliver(&self, record: &Arc<Record>) -> Result<Settled, DeliverError> {
         match &self.slices {
-            Some(slices) => slices.deliver(Arc::new(record.clone())).await,
-            None => Self::alone(&self.operations, record).await,
+            Some(slices) => slices.deliver(Arc::clone(record)).await,
+            // Boxed, as whatever waits for Redis by itself: where there are slices, no request makes room for it.
+            None => Box::pin(Self::alone(&self.operations, record)).await,
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Slices: a part of a busy token's budget that this gateway has set aside in one trip, to admit requests from by itself. Off unless the settings say so.
+//! Slices: a part of a busy token's budget that this gateway has set aside in one trip, to admit requests from by itself. On unless the settings say otherwise.
 //!
 //! In the store a slice is a hold like any other, with an id and a short lease: whoever asks the budget finds that money held. A request that is admitted
 //! from it is told to the store a moment later, many at once, and is an ordinary hold from then on: renewed, raised, kept, settled, expired and corrected like
@@ -28,7 +28,7 @@ mod road;
 mod table;
 mod teller;
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::{Duration, Instant};
@@ -45,6 +45,7 @@ use super::operations::{Care, Told};
 use super::script::CallError;
 use crate::ledger::outbox::{Boot, Outbox, Record};
 use crate::ledger::types::{HoldId, Settled, SliceCounts};
+use crate::maps::Map;
 use crate::tokens::TokenId;
 
 pub(super) use self::notes::settle_left;
@@ -62,7 +63,7 @@ pub(super) struct Slices {
     pub(super) on: bool,
     /// This process, among the gateways of the ledger.
     pub(super) gateway: String,
-    accounts: RwLock<HashMap<String, Arc<OfAccount>>>,
+    accounts: RwLock<Map<String, Arc<OfAccount>>>,
     counts: Counts,
 }
 
@@ -86,7 +87,7 @@ struct OfAccount {
     told: watch::Sender<u64>,
     /// After a failover: slices stay as they are until all requests are put back.
     paused: AtomicBool,
-    recalls: Mutex<HashMap<Option<TokenId>, LastRecall>>,
+    recalls: Mutex<Map<Option<TokenId>, LastRecall>>,
 }
 
 /// What came of the last recall of a token's slices, or of the account's; locked while one is under way.

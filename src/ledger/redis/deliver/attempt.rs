@@ -2,6 +2,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
+use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
@@ -9,7 +10,7 @@ use super::{Deliver, DeliverError, Outcome};
 use crate::ledger::outbox::Record;
 
 /// Delivers once.
-pub(super) async fn attempt<D: Deliver>(store: &D, record: &Record) -> Outcome {
+pub(super) async fn attempt<D: Deliver>(store: &D, record: &Arc<Record>) -> Outcome {
     let mut call = pin!(store.deliver(record));
     // A call that panicked is not polled again: it is dropped with this.
     std::future::poll_fn(|context| {

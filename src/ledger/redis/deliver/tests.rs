@@ -79,7 +79,7 @@ fn from_store() -> Settled {
 }
 
 impl Deliver for Store {
-    async fn deliver(&self, record: &Record) -> Result<Settled, DeliverError> {
+    async fn deliver(&self, record: &Arc<Record>) -> Result<Settled, DeliverError> {
         let number = record.token.0 >> 32;
         let before = {
             let mut seen = self.0.seen.lock().unwrap();

@@ -2,7 +2,6 @@
 //! requests were admitted from them, from before they are sent on until the store is told. So the process after one that was killed tells the rest, and gives
 //! back what nobody used.
 
-use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::Timestamp;
@@ -15,11 +14,12 @@ use crate::ledger::redis::memory::AdmittedHold;
 use crate::ledger::redis::operations::{Answer, Care, Told};
 use crate::ledger::redis::script::CallError;
 use crate::ledger::types::{HoldId, LedgerError};
+use crate::maps::{Map, Set};
 use crate::tokens::TokenId;
 
 /// The notes of an account's slices and requests.
 #[derive(Default)]
-pub(super) struct Notes(Mutex<HashMap<HoldId, Slot>>);
+pub(super) struct Notes(Mutex<Map<HoldId, Slot>>);
 
 /// What a process left of one account.
 #[derive(Default)]
@@ -78,16 +78,16 @@ pub(in crate::ledger::redis) async fn settle_left(operations: &Scripts, outbox: 
 }
 
 /// What the store is told of each account.
-fn sorted(left: Vec<(Note, Slot)>, now: Timestamp, boot: &Boot) -> HashMap<Arc<str>, Left> {
+fn sorted(left: Vec<(Note, Slot)>, now: Timestamp, boot: &Boot) -> Map<Arc<str>, Left> {
     let is_old = |note: &Note| now.duration_since(note.written_at) >= RESTORABLE;
-    let charged: HashSet<HoldId> = left
+    let charged: Set<HoldId> = left
         .iter()
         .filter_map(|(note, _)| match &note.noted {
             Noted::Admitted(_, facts) if is_old(note) => facts.slice,
             _ => None,
         })
         .collect();
-    let mut accounts: HashMap<Arc<str>, Left> = HashMap::new();
+    let mut accounts: Map<Arc<str>, Left> = Map::default();
     for (note, slot) in left {
         let of = accounts.entry(Arc::clone(&note.account)).or_default();
         let old = is_old(&note);
@@ -150,7 +150,7 @@ mod tests {
         open().left()
     }
 
-    fn told(left: Vec<(Note, Slot)>, now: Timestamp, boot: &Boot) -> (Vec<AdmittedHold>, HashSet<HoldId>) {
+    fn told(left: Vec<(Note, Slot)>, now: Timestamp, boot: &Boot) -> (Vec<AdmittedHold>, Set<HoldId>) {
         let mut accounts = sorted(left, now, boot);
         let of = accounts.remove("a").unwrap();
         assert!(accounts.is_empty() && of.slots.len() == 4);
@@ -165,14 +165,14 @@ mod tests {
         let (folder, boot) = (tempfile::tempdir().unwrap(), Boot::this());
         let now = Timestamp::now();
         let expected = vec![request("one", "used"), request("two", "used")];
-        assert_eq!(told(left(folder.path(), &boot), now + LATER, &boot), (expected, HashSet::from([id("used"), id("idle")])));
+        assert_eq!(told(left(folder.path(), &boot), now + LATER, &boot), (expected, Set::from_iter([id("used"), id("idle")])));
     }
 
     #[test]
     fn what_can_no_longer_be_told_stays_in_its_slice() {
         let (folder, boot) = (tempfile::tempdir().unwrap(), Boot::this());
         let now = Timestamp::now();
-        assert_eq!(told(left(folder.path(), &boot), now + LATER + LATER, &boot), (Vec::new(), HashSet::from([id("idle")])));
+        assert_eq!(told(left(folder.path(), &boot), now + LATER + LATER, &boot), (Vec::new(), Set::from_iter([id("idle")])));
     }
 
     #[test]

@@ -15,13 +15,14 @@
 
 mod care;
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use super::demand::{Demand, Size};
 use crate::ledger::redis::memory::AdmittedHold;
 use crate::ledger::redis::operations::Taken;
 use crate::ledger::types::HoldId;
+use crate::maps::{Map, Set};
 use crate::money::Usd;
 use crate::tokens::{SecretHash, TokenId};
 
@@ -63,15 +64,15 @@ pub(super) struct Key {
 /// The slices of an account.
 #[derive(Debug, Default)]
 pub(super) struct Table {
-    places: HashMap<Key, Place>,
+    places: Map<Key, Place>,
     /// Where each open slice is.
-    open: HashMap<HoldId, Key>,
+    open: Map<HoldId, Key>,
     /// Slices that nothing is admitted from any more. They are given back with, or after, the last request that is to be told.
-    returning: HashSet<HoldId>,
+    returning: Set<HoldId>,
     given_back: VecDeque<(Instant, HoldId)>,
     /// Requests that the store does not know, the oldest first.
     untold: VecDeque<(Instant, AdmittedHold)>,
-    untold_ids: HashSet<HoldId>,
+    untold_ids: Set<HoldId>,
     wanted: Vec<Key>,
     /// When open slices are looked after next, the first in front. What a slice does not say of itself is out of date.
     looks: VecDeque<(Instant, HoldId)>,
