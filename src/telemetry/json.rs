@@ -15,14 +15,17 @@ use tracing_subscriber::registry::LookupSpan;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct JsonLines;
 
-/// Writes the fields of one event.
-struct Members<'w, 'line> {
-    line: &'line mut Writer<'w>,
+/// Writes the fields of one event. A line is put together here and handed over whole: the subscriber's writer is behind a pointer, a call for each piece.
+struct Members<'line> {
+    line: &'line mut String,
     result: fmt::Result,
 }
 
 /// Writes text as a part of a string.
-struct Escaped<'w, 'line>(&'line mut Writer<'w>);
+struct Escaped<'line>(&'line mut String);
+
+/// What a line usually has room in.
+const USUAL_LINE: usize = 512;
 
 // === impl JsonLines ===
 
@@ -32,45 +35,48 @@ where
     N: for<'writer> FormatFields<'writer> + 'static,
 {
     fn format_event(&self, _context: &FmtContext<'_, S, N>, mut line: Writer<'_>, event: &Event<'_>) -> fmt::Result {
-        line.write_str("{\"timestamp\":\"")?;
-        SystemTime.format_time(&mut line)?;
-        line.write_str("\",\"level\":\"")?;
-        line.write_str(event.metadata().level().as_str())?;
-        line.write_str("\"")?;
-        let mut members = Members { line: &mut line, result: Ok(()) };
+        let mut whole = String::with_capacity(USUAL_LINE);
+        whole.push_str("{\"timestamp\":\"");
+        SystemTime.format_time(&mut Writer::new(&mut whole))?;
+        whole.push_str("\",\"level\":\"");
+        whole.push_str(event.metadata().level().as_str());
+        whole.push('"');
+        let mut members = Members { line: &mut whole, result: Ok(()) };
         event.record(&mut members);
         members.result?;
-        line.write_str("}\n")
+        whole.push_str("}\n");
+        line.write_str(&whole)
     }
 }
 
 // === impl Members ===
 
-impl<'w> Members<'w, '_> {
-    fn member(&mut self, field: &Field, write: impl FnOnce(&mut Writer<'w>) -> fmt::Result) {
+impl Members<'_> {
+    fn member(&mut self, field: &Field, write: impl FnOnce(&mut String) -> fmt::Result) {
         let name = field.name();
         // Where a line of the `log` facade stands in the source.
         if name.starts_with("log.") {
             return;
         }
         self.result = self.result.and_then(|()| {
-            self.line.write_str(",\"")?;
-            self.line.write_str(name.strip_prefix("r#").unwrap_or(name))?;
-            self.line.write_str("\":")?;
+            self.line.push_str(",\"");
+            self.line.push_str(name.strip_prefix("r#").unwrap_or(name));
+            self.line.push_str("\":");
             write(self.line)
         });
     }
 
-    fn text(&mut self, field: &Field, write: impl FnOnce(&mut Escaped<'w, '_>) -> fmt::Result) {
+    fn text(&mut self, field: &Field, write: impl FnOnce(&mut Escaped<'_>) -> fmt::Result) {
         self.member(field, |line| {
-            line.write_str("\"")?;
+            line.push('"');
             write(&mut Escaped(line))?;
-            line.write_str("\"")
+            line.push('"');
+            Ok(())
         });
     }
 }
 
-impl Visit for Members<'_, '_> {
+impl Visit for Members<'_> {
     fn record_str(&mut self, field: &Field, value: &str) {
         self.text(field, |text| text.write_str(value));
     }
@@ -99,7 +105,7 @@ impl Visit for Members<'_, '_> {
 
 // === impl Escaped ===
 
-impl Write for Escaped<'_, '_> {
+impl Write for Escaped<'_> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
         let mut plain = 0;
         for (at, byte) in text.bytes().enumerate() {
@@ -113,14 +119,15 @@ impl Write for Escaped<'_, '_> {
                 _ => continue,
             };
             // These bytes are characters of their own: no other is cut.
-            self.0.write_str(text.get(plain..at).unwrap_or_default())?;
+            self.0.push_str(text.get(plain..at).unwrap_or_default());
             plain = at + 1;
             match short {
                 "" => write!(self.0, "\\u{byte:04x}")?,
-                short => self.0.write_str(short)?,
+                short => self.0.push_str(short),
             }
         }
-        self.0.write_str(text.get(plain..).unwrap_or_default())
+        self.0.push_str(text.get(plain..).unwrap_or_default());
+        Ok(())
     }
 }
 
