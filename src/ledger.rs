@@ -10,6 +10,7 @@ mod handle;
 mod lock;
 
 mod outbox;
+mod private;
 
 mod redis;
 mod renewer;
@@ -22,7 +23,7 @@ mod types;
 pub use address::StoreAddress;
 pub use audit::{AuditDifference, AuditReport, audit};
 pub use grant::Grant;
-pub use handle::{Admission, EnsuredAccount, Ledger, LedgerOptions};
+pub use handle::{Admission, Ledger, LedgerOptions};
 pub use redis::RedisAddress;
 pub use report::{UsageFilter, UsageRow};
 pub use settler::{RaiseTicket, SettleTicket};

@@ -186,6 +186,9 @@ pub fn main_key(environment: &Environment) -> Result<Option<String>, Diagnostic>
 async fn ensure_main_key(ledger: &Ledger, configured: Option<String>) -> anyhow::Result<Option<Secret>> {
     let hash = configured.as_deref().map(SecretHash::of);
     let account = ledger.ensure_account(DEFAULT_ACCOUNT, hash).await?;
+    if account.replaced_main_key {
+        tracing::warn!(account = DEFAULT_ACCOUNT, "SPENDGATE_API_KEY is another main API key than the ledger had: the one before opens nothing any more");
+    }
     if account.has_main_key {
         return Ok(None);
     }

@@ -30,6 +30,7 @@ mod schema;
 mod store;
 mod transfer;
 mod trim;
+mod trouble;
 mod writer;
 
 pub(super) use clock::Clock;

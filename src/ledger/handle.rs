@@ -13,7 +13,7 @@ use super::redis;
 use super::renewer;
 use super::report::{UsageFilter, UsageRow};
 use super::settler::Settler;
-use super::types::{AdmitRequest, Denied, LedgerError, SliceCounts, TokenFacts};
+use super::types::{AdmitRequest, Denied, EnsuredAccount, LedgerError, SliceCounts, TokenFacts};
 use crate::money::Usd;
 use crate::tokens::{NewToken, Secret, SecretHash, TokenId, TokenPatch, TokenRuleError, TokenView};
 
@@ -87,15 +87,6 @@ pub enum Admission {
     Granted(Grant),
     /// No.
     Denied(Denied),
-}
-
-/// What became of [`Ledger::ensure_account`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct EnsuredAccount {
-    /// The account is new.
-    pub created: bool,
-    /// It has a main key now.
-    pub has_main_key: bool,
 }
 
 /// What tests set differently.

@@ -30,6 +30,17 @@ pub struct TokenFacts {
     pub expire_time: Option<Timestamp>,
 }
 
+/// What became of [`Ledger::ensure_account`](super::Ledger::ensure_account).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EnsuredAccount {
+    /// The account is new.
+    pub created: bool,
+    /// It has a main key now.
+    pub has_main_key: bool,
+    /// It had another main key before, which opens nothing any more.
+    pub replaced_main_key: bool,
+}
+
 /// A request for admission.
 #[derive(Clone, Debug)]
 pub struct AdmitRequest {

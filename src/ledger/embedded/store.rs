@@ -13,11 +13,11 @@ use super::job::{Admitting, Finish, Job};
 use super::queue::Queue;
 use super::writer::{self, Settings};
 use crate::ledger::address::StoreAddress;
-use crate::ledger::handle::{Admission, EnsuredAccount};
+use crate::ledger::handle::Admission;
 use crate::ledger::report::{UsageFilter, UsageRow};
 use crate::ledger::rules::{Changes, State};
 use crate::ledger::settler::{Settler, unanswered};
-use crate::ledger::types::{AdmitRequest, Denied, LedgerError, TokenFacts};
+use crate::ledger::types::{AdmitRequest, Denied, EnsuredAccount, LedgerError, TokenFacts};
 use crate::money::Usd;
 use crate::tokens::{NewToken, Secret, SecretHash, TokenId, TokenPatch, TokenRuleError, TokenView};
 
@@ -93,8 +93,7 @@ impl Store {
 
     pub(crate) async fn ensure_account(&self, name: &str, main_key: Option<SecretHash>) -> Result<EnsuredAccount, LedgerError> {
         let name = name.to_owned();
-        let (created, has_main_key) = self.manage(move |state, now, changes| state.ensure_account(now, &name, main_key, changes)).await?;
-        Ok(EnsuredAccount { created, has_main_key })
+        self.manage(move |state, now, changes| state.ensure_account(now, &name, main_key, changes)).await
     }
 
     pub(crate) async fn credits(&self, account: &str) -> Result<Option<Usd>, LedgerError> {

@@ -2,6 +2,7 @@
 //! in part.
 
 use std::fs::File;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use jiff::tz::TimeZone;
@@ -14,6 +15,7 @@ use super::schema::{check_version, fault, prepare, unit_column};
 use crate::ledger::address::StoreAddress;
 use crate::ledger::audit::{AuditReport, audit};
 use crate::ledger::lock::lock;
+use crate::ledger::private::make_private;
 use crate::ledger::rules::{AccountId, Changes, EntryKind, HoldChange, State};
 use crate::ledger::transfer::{
     AccountRecord, Checked, CheckpointRecord, Day, Delta, EntryRecord, Hex, HoldRecord, Label, LedgerReader, Named, Nanos, Record, Take, Time, TokenRecord,
@@ -67,10 +69,6 @@ pub(crate) fn export(path: &Path, zone: &TimeZone, take: Take<'_>) -> Result<(),
 
 /// Builds a ledger from a file that was checked, and puts it where there is none. Returns its audit.
 pub(crate) fn import(path: &Path, zone: &TimeZone, checked: &Checked, reader: &mut LedgerReader) -> Result<AuditReport, TransferError> {
-    let at = |path: &Path| {
-        let path = path.to_owned();
-        move |source| TransferError::File { path: path.clone(), source }
-    };
     if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
         std::fs::create_dir_all(folder).map_err(at(folder))?;
     }
@@ -134,7 +132,14 @@ pub(super) fn refuse_unfinished_import(path: &Path) -> Result<(), LedgerError> {
     )))
 }
 
+/// What went wrong with a file.
+fn at(path: &Path) -> impl Fn(io::Error) -> TransferError {
+    let path = path.to_owned();
+    move |source| TransferError::File { path: path.clone(), source }
+}
+
 fn build(path: &Path, zone: &TimeZone, checked: &Checked, reader: &mut LedgerReader) -> Result<(), TransferError> {
+    make_private(path).map_err(at(path))?;
     let mut connection = Connection::open(path).map_err(failed)?;
     // What breaks off is thrown away as a whole: nothing has to be undone in it.
     connection.execute_batch("PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF").map_err(failed)?;

@@ -25,9 +25,11 @@ use super::save::{begin, end, save};
 use super::schema::{fault, prepare};
 use super::transfer::refuse_unfinished_import;
 use super::trim::trim;
+use super::trouble::Trouble;
 use crate::ledger::grant::Grant;
 use crate::ledger::handle::Admission;
 use crate::ledger::lock::{Lock, lock};
+use crate::ledger::private::make_private;
 use crate::ledger::rules::{AdmitReply, Changes, State};
 use crate::ledger::settler::Settler;
 use crate::ledger::types::{LedgerError, Renewal, Renewed, Settled};
@@ -92,6 +94,7 @@ pub(crate) fn start(settings: Settings, directory: Arc<Directory>, queue: Arc<Qu
         last_sweep: now,
         next_trim: now,
         more_due: true,
+        trouble: Trouble::default(),
         checkpointer: Some(checkpointer),
         settings,
         directory,
@@ -112,6 +115,7 @@ pub(crate) fn start(settings: Settings, directory: Arc<Directory>, queue: Arc<Qu
 fn connect(settings: &Settings) -> Result<Connection, LedgerError> {
     let path = settings.path.display();
     let failed = |error: &rusqlite::Error| LedgerError::Unavailable(format!("cannot open the ledger {path}: {error}"));
+    make_private(&settings.path).map_err(|error| LedgerError::Unavailable(format!("cannot open the ledger {path}: {error}")))?;
     let connection = Connection::open(&settings.path).map_err(|error| failed(&error))?;
     connection.busy_timeout(settings.busy).map_err(|error| failed(&error))?;
     connection.set_prepared_statement_cache_capacity(64);
@@ -205,6 +209,7 @@ pub(super) struct Writer {
     last_sweep: Instant,
     next_trim: Instant,
     more_due: bool,
+    trouble: Trouble,
     directory: Arc<Directory>,
     settler: Arc<Settler>,
 }
@@ -265,6 +270,7 @@ impl Writer {
             state.stored(&self.changes);
             self.directory.refresh(state, &self.changes);
             self.changes.clear();
+            self.trouble.over(Instant::now());
         }
         for answer in self.answers.drain(..) {
             answer.send(&self.settler);
@@ -282,7 +288,7 @@ impl Writer {
 
     /// The batch was not written: what it did to the state is forgotten, and nobody was told anything yet.
     fn failed(&mut self, error: &LedgerError) {
-        tracing::error!(%error, "a commit failed; nothing of it was acknowledged");
+        self.trouble.met(Instant::now(), "a commit failed; nothing of it was acknowledged", error);
         self.state = None;
         self.changes.clear();
         for answer in self.answers.drain(..) {
@@ -292,7 +298,7 @@ impl Writer {
 
     /// There is no state to apply jobs to: ends of requests wait, everything else is refused.
     fn refuse_jobs(&mut self, error: &LedgerError) {
-        tracing::error!(%error, "the ledger can be neither read nor written now; trying again");
+        self.trouble.met(Instant::now(), "the ledger can be neither read nor written now; trying again", error);
         for job in self.jobs.drain(..) {
             match job {
                 Job::Admit(Admitting { reply, .. }) => drop(reply.send(Err(error.clone()))),

@@ -1,6 +1,5 @@
 //! Where endings are kept that the store can never take: a file of JSON lines for a person to read. Amounts are in nano-dollars.
 
-use std::fs::OpenOptions;
 use std::io::Write;
 use std::path::Path;
 
@@ -8,6 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::file::beside;
 use super::record::{Ending, Record};
+use crate::ledger::private::private;
 use crate::ledger::types::{ChargeLabel, LedgerError};
 
 /// Appends one line to the file beside the outbox at `path`, and waits for the disk: this is rare.
@@ -15,7 +15,7 @@ pub(super) fn append(path: &Path, record: &Record, why: &str) -> Result<(), Ledg
     let path = beside(path, ".failed");
     let mut line = line(record, why).to_string();
     line.push('\n');
-    let written = OpenOptions::new().create(true).append(true).open(&path).and_then(|mut file| {
+    let written = private().create(true).append(true).open(&path).and_then(|mut file| {
         // One write, so that lines never mix.
         file.write_all(line.as_bytes())?;
         file.sync_data()

@@ -10,6 +10,7 @@ use super::codec;
 use super::image::{self, FileId, Header, Read, SLOT_BYTES, VERSION};
 use super::note::Note;
 use super::record::Record;
+use crate::ledger::private::private;
 use crate::ledger::types::LedgerError;
 
 /// The open file.
@@ -130,7 +131,7 @@ impl SlotFile {
     }
 
     fn put_aside(&self, bytes: &[u8]) -> io::Result<()> {
-        let mut file = OpenOptions::new().create(true).append(true).open(beside(&self.path, ".damaged"))?;
+        let mut file = private().create(true).append(true).open(beside(&self.path, ".damaged"))?;
         file.write_all(bytes)?;
         file.sync_data()
     }
@@ -238,7 +239,7 @@ fn make(path: &Path) -> io::Result<()> {
     let mut id = FileId::default();
     getrandom::fill(&mut id).map_err(io::Error::other)?;
     let new = beside(path, ".new");
-    let mut file = File::create(&new)?;
+    let mut file = private().create(true).truncate(true).write(true).open(&new)?;
     file.write_all(&image::header(id))?;
     file.sync_all()?;
     std::fs::rename(&new, path)?;

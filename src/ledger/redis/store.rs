@@ -20,11 +20,11 @@ use super::slices::{self, Slices};
 use super::worker::Worker;
 use super::{failover, keys, upkeep};
 use crate::ledger::address::StoreAddress;
-use crate::ledger::handle::{Admission, EnsuredAccount};
+use crate::ledger::handle::Admission;
 use crate::ledger::outbox::{Ending, MOST_ACCOUNT_BYTES, Outbox, OutboxOptions, Record};
 use crate::ledger::report::{UsageFilter, UsageRow};
 use crate::ledger::settler::Settler;
-use crate::ledger::types::{AdmitRequest, Denied, LedgerError, SliceCounts, TokenFacts};
+use crate::ledger::types::{AdmitRequest, Denied, EnsuredAccount, LedgerError, SliceCounts, TokenFacts};
 use crate::money::Usd;
 use crate::tokens::{NewToken, Secret, SecretHash, TokenId, TokenPatch, TokenRuleError, TokenView};
 
@@ -368,7 +368,8 @@ async fn ensure_account(core: &Arc<Core>, name: &str, main_key: Option<SecretHas
     }
     let id = core.answered(core.operations.allocate_account(name, None).await)?;
     let ensured = core.answered(core.operations.ensure_account(name, id, main_key).await)?;
-    if let Some(before) = ensured.main_key_before.filter(|before| main_key.is_some_and(|key| key != *before)) {
+    let replaced = ensured.main_key_before.filter(|before| main_key.is_some_and(|key| key != *before));
+    if let Some(before) = replaced {
         delete(core, &keys::main_key(&before)).await;
     }
     if ensured.id != id {
@@ -382,7 +383,7 @@ async fn ensure_account(core: &Arc<Core>, name: &str, main_key: Option<SecretHas
     if core.serves(name) {
         failover::vouch(core, name).await?;
     }
-    Ok(EnsuredAccount { created: ensured.created, has_main_key: ensured.has_main_key })
+    Ok(EnsuredAccount { created: ensured.created, has_main_key: ensured.has_main_key, replaced_main_key: replaced.is_some() })
 }
 
 /// The account's server, as an admission or a change by hand names it.

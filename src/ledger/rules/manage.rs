@@ -8,12 +8,13 @@ use jiff::Timestamp;
 use super::period::next_reset;
 use super::state::{Account, AccountId, Budget, State, StoredSecret, Token, later, whole_millis};
 use super::{Changes, EntryKind, JournalEntry};
+use crate::ledger::types::EnsuredAccount;
 use crate::money::Usd;
 use crate::tokens::{NewToken, SecretHash, TokenId, TokenRuleError, TokenView};
 
 impl State {
-    /// Makes an account unless it is there, and sets its main key where one is given. Returns whether it was made, and whether it has a main key now.
-    pub fn ensure_account(&mut self, now: Timestamp, name: &str, main_key: Option<SecretHash>, changes: &mut Changes) -> (bool, bool) {
+    /// Makes an account unless it is there, and sets its main key where one is given.
+    pub fn ensure_account(&mut self, now: Timestamp, name: &str, main_key: Option<SecretHash>, changes: &mut Changes) -> EnsuredAccount {
         let (id, created) = match self.account_ids.get(name) {
             Some(id) => (*id, false),
             None => {
@@ -25,13 +26,15 @@ impl State {
                 (id, true)
             }
         };
-        let Some(account) = self.account_mut(id) else { return (created, false) };
+        let Some(account) = self.account_mut(id) else { return EnsuredAccount { created, has_main_key: false, replaced_main_key: false } };
+        let mut replaced_main_key = false;
         if main_key.is_some() && account.main_key != main_key {
+            replaced_main_key = account.main_key.is_some();
             account.main_key = main_key;
             changes.accounts.insert(id);
             changes.main_keys = true;
         }
-        (created, account.main_key.is_some())
+        EnsuredAccount { created, has_main_key: account.main_key.is_some(), replaced_main_key }
     }
 
     /// Sets the account's own balance, or takes its budget away. False where there is no such account.

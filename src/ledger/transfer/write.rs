@@ -1,8 +1,7 @@
 //! Writes the file: a header, one line a record, and a last line with counts and a checksum over all lines before it.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{self, BufWriter, Write};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
@@ -13,6 +12,7 @@ use super::error::TransferError;
 use super::read::{End, EndLine, FORMAT, Header, VERSION};
 use super::record::{Counts, Record, StoreKind};
 use super::words::{Hex, Time};
+use crate::ledger::private::private;
 
 /// A file that is not there under its own name until all of it is on the disk.
 pub(super) struct NewFile {
@@ -55,7 +55,7 @@ impl NewFile {
 
     /// Opens it for writing. Nobody else may read it: it holds names, and hashes of secrets.
     pub(super) fn file(&self) -> Result<(File, PathBuf), TransferError> {
-        let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&self.partial).map_err(failed(&self.partial))?;
+        let file = private().write(true).create_new(true).open(&self.partial).map_err(failed(&self.partial))?;
         Ok((file, self.partial.clone()))
     }
 

@@ -1,5 +1,6 @@
 //! The file: one process, foreign files, commits that fail, journals that are trimmed, figures that were tampered with, and many tokens.
 
+use std::os::unix::fs::PermissionsExt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -21,6 +22,24 @@ async fn a_second_process_is_refused_until_the_first_is_closed() {
     assert!(message.contains("ledger.db.lock") && message.contains("SPENDGATE_STORE"), "{message}");
     ledger.close().await;
     Ledger::open(options).await.unwrap().close().await;
+}
+
+#[tokio::test]
+async fn a_new_ledger_is_its_owners_alone_and_one_that_is_there_keeps_its_mode() {
+    let folder = tempfile::tempdir().unwrap();
+    let options = options(folder.path());
+    let store = file(&options).to_owned();
+    let modes = || {
+        let beside = |end: &str| std::path::PathBuf::from(format!("{}{end}", store.display()));
+        ["", "-wal", "-shm"].map(|end| std::fs::metadata(beside(end)).unwrap().permissions().mode() & 0o777)
+    };
+    let ledger = Ledger::open(options.clone()).await.unwrap();
+    assert_eq!(modes(), [0o600; 3]);
+    ledger.close().await;
+    std::fs::set_permissions(&store, std::fs::Permissions::from_mode(0o640)).unwrap();
+    let ledger = Ledger::open(options).await.unwrap();
+    assert_eq!(modes(), [0o640; 3]);
+    ledger.close().await;
 }
 
 #[test]

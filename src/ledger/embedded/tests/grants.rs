@@ -135,7 +135,9 @@ async fn secrets_are_told_without_the_writer_and_revoked_at_once() {
     let account = async |key: &SecretHash| ledger.account_of_main_key(key).await.unwrap();
     assert_eq!(account(&key).await.as_deref(), Some(ACCOUNT));
     let newer = Secret::generate(SecretKind::Main).unwrap().hash();
-    assert!(!ledger.ensure_account(ACCOUNT, Some(newer)).await.unwrap().created);
+    let again = ledger.ensure_account(ACCOUNT, Some(newer)).await.unwrap();
+    assert!(again.has_main_key && again.replaced_main_key && !again.created);
+    assert!(!ledger.ensure_account(ACCOUNT, Some(newer)).await.unwrap().replaced_main_key);
     assert_eq!((account(&key).await, account(&newer).await.as_deref()), (None, Some(ACCOUNT)));
 
     let (view, old) = token(&ledger, "a", None).await;
