@@ -93,6 +93,20 @@ async fn an_answer_in_one_piece_that_stops_coming_is_a_504_and_one_that_breaks_o
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_no_response_may_be_billed_and_a_connection_that_is_closed_without_one_is_not() {
+    for (answer, charged) in [("HTTP/1.1 two hundred\r\n\r\n", true), ("SSH-2.0-OpenSSH_9.2\r\n", true), ("", false)] {
+        let gateway = before(provider(answer.to_owned(), true).await).await;
+        let secret = gateway.tokens().with_budget("odd", "1.00").await;
+        let answer = gateway.client().ask(send(&secret, &limited("odd", 20))).await.refused(502, "upstream_error");
+        assert_eq!(answer.text().contains("no HTTP response"), charged, "{}", answer.text());
+        counted(&gateway, "odd", "upstream_error", 1).await;
+        let money = gateway.tokens().settled("odd").await;
+        assert_eq!(money.spent > 0, charged, "{money:?}");
+        gateway.close().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_change_of_protocols_is_not_passed_on() {
     let answer = "HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: other\r\n\r\n".to_owned();
     let gateway = before(provider(answer, false).await).await;

@@ -30,6 +30,7 @@ use crate::ledger::{ChargeLabel, Grant, LedgerError, Settled};
 use crate::money::Usd;
 
 pub(super) use self::broken_off::BrokenOff;
+use self::broken_off::is_unreadable;
 use self::gather::Gather;
 use self::silence::Silence;
 use super::charging::{Charging, Receipt};
@@ -54,6 +55,8 @@ pub(super) struct Exchange(Option<Box<Inner>>);
 pub(super) enum HeadError {
     /// The provider could not be reached, or broke off before its response's head.
     Unreachable(ClientError),
+    /// What it answered is no response: it may bill it all the same.
+    Unreadable(ClientError),
     /// It did not answer in time.
     TimedOut,
 }
@@ -262,6 +265,11 @@ impl Inner {
                 self.record.upstream_head();
                 Poll::Ready(Ok(head))
             }
+            Poll::Ready(Err(error)) if is_unreadable(&error) => {
+                self.stage = self.conclude(Ending::Uncertain, Then::End);
+                self.record.outcome(record::UPSTREAM_ERROR);
+                Poll::Ready(Err(HeadError::Unreadable(error)))
+            }
             Poll::Ready(Err(error)) => {
                 // Nothing of an answer came: the provider has nothing to bill.
                 if let Some(bill) = self.bill.take() {
@@ -273,7 +281,7 @@ impl Inner {
             }
             Poll::Pending => {
                 ready!(self.timer.as_mut().poll(context));
-                self.stage = self.conclude(Ending::TimedOut, Then::End);
+                self.stage = self.conclude(Ending::Uncertain, Then::End);
                 self.record.outcome(record::UPSTREAM_ERROR);
                 Poll::Ready(Err(HeadError::TimedOut))
             }
@@ -345,7 +353,7 @@ impl Inner {
                     Poll::Ready(frame) => frame,
                     Poll::Pending => {
                         if ready!(self.poll_silence(context)) == Silence::TooLong {
-                            self.stage = self.conclude(Ending::TimedOut, Then::Break(BrokenOff::TimedOut));
+                            self.stage = self.conclude(Ending::Uncertain, Then::Break(BrokenOff::TimedOut));
                         }
                         return Poll::Ready(());
                     }

@@ -95,6 +95,10 @@ async fn to_provider(
             record.outcome(record::UPSTREAM_ERROR);
             let refusal = match error {
                 HeadError::TimedOut => timed_out(&upstream_name),
+                HeadError::Unreadable(error) => {
+                    tracing::warn!(%error, cause = error_chain(&error), upstream = upstream_name, "what the upstream answered is no HTTP response");
+                    Refusal::upstream_error(format!("The upstream '{upstream_name}' answered with what is no HTTP response."))
+                }
                 HeadError::Unreachable(error) => {
                     tracing::warn!(%error, cause = error_chain(&error), upstream = upstream_name, "the upstream could not be reached");
                     Refusal::upstream_error(format!("The upstream '{upstream_name}' could not be reached, or broke off before it answered."))

@@ -20,8 +20,8 @@ pub(super) enum Ending {
     Cut,
     /// The provider answered with an error.
     ProviderError,
-    /// The gateway gave up waiting.
-    TimedOut,
+    /// Nobody knows what the provider bills: it did not answer in time, or what it answered is no response.
+    Uncertain,
 }
 
 /// What is charged.
@@ -72,7 +72,7 @@ impl Charge {
 pub(super) fn charge(price: &Price, ending: Ending, measured: &Measured, reported: Option<Usd>, admitted: Admitted, on_uncertain: OnUncertain) -> Charge {
     let consumed = measured.usage.unwrap_or_default().with(Unit::Requests, 1);
     let exact = |cost: Usd| Charge::Cost { cost, certainty: Certainty::Exact, usage: consumed };
-    if ending == Ending::TimedOut {
+    if ending == Ending::Uncertain {
         return match (on_uncertain, price) {
             (_, Price::Unbilled) => Charge::Void,
             (_, Price::Free) => exact(Usd::ZERO),

@@ -16,7 +16,7 @@ impl Drop for Exchange {
         inner.keep_alive = None;
         if inner.bill.is_some() && inner.route.on_disconnect == OnDisconnect::Cancel {
             // Before the head nobody knows what the provider has done already.
-            let ending = if matches!(inner.stage, Stage::AwaitingHead(_)) { Ending::TimedOut } else { Ending::Cut };
+            let ending = if matches!(inner.stage, Stage::AwaitingHead(_)) { Ending::Uncertain } else { Ending::Cut };
             inner.stage = inner.conclude(ending, Then::End);
         }
         // Outside a runtime the grant's own end takes care of the money.

@@ -84,8 +84,8 @@ fn an_answer_that_broke_off_costs_the_input_that_was_told_and_what_passed() {
 fn reports_beyond_belief_and_waiting_in_vain_cost_the_hold() {
     let absurd = Measured { absurd: true, ..Measured::default() };
     assert_eq!(due(&price(), Ending::Complete, &absurd, held(7)), Charge::Hold);
-    assert_eq!(due(&price(), Ending::TimedOut, &reported(1, 1), held(7)), Charge::Hold);
-    let voiding = charge(&price(), Ending::TimedOut, &reported(1, 1), None, held(7), OnUncertain::Void);
+    assert_eq!(due(&price(), Ending::Uncertain, &reported(1, 1), held(7)), Charge::Hold);
+    let voiding = charge(&price(), Ending::Uncertain, &reported(1, 1), None, held(7), OnUncertain::Void);
     assert_eq!(voiding, Charge::Void);
 }
 
@@ -182,7 +182,7 @@ fn a_cost_told_before_the_answer_broke_off_is_not_all_of_it() {
     assert_eq!(cost(cut(by_bytes + 1, &passed)), (by_bytes + 1, Certainty::Estimated));
     assert_eq!(cost(cut(3, &reported(10, 20))), (3, Certainty::Exact), "all was told before it broke off");
     // Waiting in vain costs the hold.
-    let late = charge(&price_told("1"), Ending::TimedOut, &passed, Some(usd(3)), held(7), OnUncertain::Charge);
+    let late = charge(&price_told("1"), Ending::Uncertain, &passed, Some(usd(3)), held(7), OnUncertain::Charge);
     assert_eq!(late, Charge::Hold);
 }
 
