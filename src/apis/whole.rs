@@ -4,6 +4,7 @@
 use bytes::Bytes;
 
 use super::members::TopMembers;
+use super::{Measured, Meter};
 
 /// Answers up to this size are kept back whole, where nothing else is said.
 const KEPT_WHOLE: usize = 1 << 20;
@@ -16,6 +17,18 @@ pub(super) struct WholeBody {
     /// Answers up to this size are kept back whole.
     kept_whole: usize,
     ended: bool,
+}
+
+/// Reads what such an answer tells of its cost.
+pub(super) trait WholeReader: Send {
+    /// What has been measured so far.
+    fn measured(&self, body: &WholeBody) -> Measured;
+}
+
+/// Meters such an answer.
+pub(super) struct Whole<R> {
+    body: WholeBody,
+    reader: R,
 }
 
 // === impl WholeBody ===
@@ -94,5 +107,36 @@ impl WholeBody {
     /// Bytes of strings below the top members, those that stand directly in one left out unless they were asked for.
     pub(super) fn nested_text(&self) -> u64 {
         self.members.nested_text()
+    }
+}
+
+// === impl Whole ===
+
+impl<R> Whole<R> {
+    /// What `body` keeps is read by `reader`.
+    pub(super) fn of(body: WholeBody, reader: R) -> Self {
+        Self { body, reader }
+    }
+}
+
+impl<R: WholeReader> Meter for Whole<R> {
+    fn chunk(&mut self, chunk: Bytes, pass: &mut Vec<Bytes>) {
+        self.body.chunk(chunk, pass);
+    }
+
+    fn end(&mut self, _pass: &mut Vec<Bytes>) {
+        self.body.end();
+    }
+
+    fn terminal(&self) -> bool {
+        self.body.ended()
+    }
+
+    fn take_held(&mut self) -> Vec<Bytes> {
+        self.body.take_held()
+    }
+
+    fn measured(&self) -> Measured {
+        self.reader.measured(&self.body)
     }
 }

@@ -1,10 +1,8 @@
 //! Meters an answer that is one JSON object.
 
-use bytes::Bytes;
-
 use crate::apis::json::{JsonError, Kind, Scanner};
-use crate::apis::whole::WholeBody;
-use crate::apis::{Measured, Meter, openai};
+use crate::apis::whole::{Whole, WholeBody, WholeReader};
+use crate::apis::{Measured, openai};
 use crate::prices::{Unit, Usage};
 
 /// Counts beyond this are not believed.
@@ -23,54 +21,40 @@ pub(super) enum Billed {
 }
 
 /// The meter.
-pub(super) struct WholeMeter {
+pub(super) type WholeMeter = Whole<Answer>;
+
+/// What is known before it comes.
+pub(super) struct Answer {
     billed: Billed,
-    body: WholeBody,
 }
 
 // === impl WholeMeter ===
 
 impl WholeMeter {
     pub(super) fn new(billed: Billed) -> Self {
-        Self { billed, body: WholeBody::new(&["usage", "usage_info", "model"]) }
+        Self::of(WholeBody::new(&["usage", "usage_info", "model"]), Answer { billed })
     }
 }
 
-impl Meter for WholeMeter {
-    fn chunk(&mut self, chunk: Bytes, pass: &mut Vec<Bytes>) {
-        self.body.chunk(chunk, pass);
-    }
-
-    fn end(&mut self, _pass: &mut Vec<Bytes>) {
-        self.body.end();
-    }
-
-    fn terminal(&self) -> bool {
-        self.body.ended()
-    }
-
-    fn take_held(&mut self) -> Vec<Bytes> {
-        self.body.take_held()
-    }
-
-    fn measured(&self) -> Measured {
+impl WholeReader for Answer {
+    fn measured(&self, body: &WholeBody) -> Measured {
         let (reported, usage) = match self.billed {
             Billed::Tokens { has_output } => {
-                let reported = self.body.member("usage");
+                let reported = body.member("usage");
                 (reported, reported.and_then(|raw| openai::read_usage(raw, has_output)))
             }
             Billed::Pages(unit) => {
-                let reported = self.body.member("usage_info");
+                let reported = body.member("usage_info");
                 (reported, reported.and_then(pages).map(|pages| Usage::default().with(unit, pages)))
             }
         };
         Measured {
             absurd: reported.is_some() && usage.is_none(),
             usage,
-            service_tier: self.body.member("usage").and_then(tier),
-            model: self.body.text("model"),
-            served_output: if self.billed == (Billed::Tokens { has_output: true }) { self.body.nested_text() } else { 0 },
-            complete: self.body.complete(),
+            service_tier: body.member("usage").and_then(tier),
+            model: body.text("model"),
+            served_output: if self.billed == (Billed::Tokens { has_output: true }) { body.nested_text() } else { 0 },
+            complete: body.complete(),
             ..Measured::default()
         }
     }

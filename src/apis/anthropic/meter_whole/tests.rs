@@ -1,6 +1,9 @@
 use proptest::prelude::*;
 
+use bytes::Bytes;
+
 use super::*;
+use crate::apis::Meter;
 use crate::prices::Usage;
 
 const ANSWER: &str = r#"{ "id":"msg_1","type":"message","model":"claude-\"x","content":[{"type":"text","text":"{\"usage\":{\"input_tokens\":1}} \\"},{"type":"tool_use","input":{"usage":{"input_tokens":9,"output_tokens":9}}}],

@@ -1,4 +1,7 @@
+use bytes::Bytes;
+
 use super::*;
+use crate::apis::Meter;
 use crate::prices::{Unit, Usage};
 
 const CHAT: &str = r#"{"id":"1","finish_reason":"COMPLETE","message":{"role":"assistant","tool_plan":"I will {\"usage\":1}","content":[{"type":"text","text":"hello"}]},

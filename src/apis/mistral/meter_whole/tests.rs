@@ -1,4 +1,7 @@
+use bytes::Bytes;
+
 use super::*;
+use crate::apis::Meter;
 
 fn run(billed: Billed, body: &str) -> Measured {
     let mut meter = WholeMeter::new(billed);

@@ -1,22 +1,22 @@
 //! Reads answers that are images: megabytes of them pass, and what they cost stands behind.
 
-use bytes::Bytes;
-
 use super::tokens::bills_tokens;
 use super::usage;
 use crate::apis::event_meter::{EventMeter, EventReader, Verdict};
 use crate::apis::members::TopMembers;
 use crate::apis::pass_meter::reported_cost;
-use crate::apis::whole::WholeBody;
-use crate::apis::{Ask, Measured, Meter};
+use crate::apis::whole::{Whole, WholeBody, WholeReader};
+use crate::apis::{Ask, Measured};
 use crate::prices::{ImageKind, Usage};
 
 /// An event with a whole image in it is far longer: it passes in pieces.
 const LONGEST_WHOLE: usize = 64 << 10;
 
 /// Meters an answer that is one JSON object.
-pub(super) struct WholeImages {
-    body: WholeBody,
+pub(super) type WholeImages = Whole<Images>;
+
+/// What is known before it comes.
+pub(super) struct Images {
     /// The most that was asked for.
     most: Usage,
     /// Which images, where they may be billed by the piece.
@@ -48,43 +48,27 @@ enum Said {
 impl WholeImages {
     pub(super) fn new(ask: &Ask) -> Self {
         let by_piece = (!bills_tokens(&ask.model)).then(|| ask.bound.input.image_kind());
-        Self { body: WholeBody::new(&["usage", "svg_usage", "cost"]), most: ask.bound.input, by_piece }
+        Self::of(WholeBody::new(&["usage", "svg_usage", "cost"]), Images { most: ask.bound.input, by_piece })
     }
 }
 
-impl Meter for WholeImages {
-    fn chunk(&mut self, chunk: Bytes, pass: &mut Vec<Bytes>) {
-        self.body.chunk(chunk, pass);
-    }
-
-    fn end(&mut self, _pass: &mut Vec<Bytes>) {
-        self.body.end();
-    }
-
-    fn terminal(&self) -> bool {
-        self.body.ended()
-    }
-
-    fn take_held(&mut self) -> Vec<Bytes> {
-        self.body.take_held()
-    }
-
-    fn measured(&self) -> Measured {
-        let reported = self.body.member("usage");
+impl WholeReader for Images {
+    fn measured(&self, body: &WholeBody) -> Measured {
+        let reported = body.member("usage");
         let told = reported.and_then(|raw| usage::read(raw, &self.most));
         // Another model's work, which nobody asked for and nothing here prices.
-        let foreign = self.body.member("svg_usage").is_some();
+        let foreign = body.member("svg_usage").is_some();
         // Counted beside what is told: the model's prices say which of the two is billed.
-        let pieces = self.by_piece.filter(|_| self.body.data_objects() > 0);
+        let pieces = self.by_piece.filter(|_| body.data_objects() > 0);
         let usage = match pieces {
-            Some(kind) => Some(told.unwrap_or_default().with_images(self.body.data_objects(), kind)),
+            Some(kind) => Some(told.unwrap_or_default().with_images(body.data_objects(), kind)),
             None => told,
         };
         Measured {
             absurd: foreign || reported.is_some() && usage.is_none(),
             usage,
-            complete: self.body.complete(),
-            reported_cost: self.body.member("cost").and_then(reported_cost),
+            complete: body.complete(),
+            reported_cost: body.member("cost").and_then(reported_cost),
             ..Measured::default()
         }
     }

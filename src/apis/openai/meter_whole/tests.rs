@@ -1,7 +1,10 @@
 use crate::apis::members::TopMembers;
 use proptest::prelude::*;
 
+use bytes::Bytes;
+
 use super::*;
+use crate::apis::Meter;
 use crate::prices::Usage;
 
 const ANSWER: &str = r#"{ "id":"c1","object":"chat.completion","model":"gpt-4o-2024\"x","choices":[{"index":0,"message":{"role":"assistant","content":"{\"usage\":{\"prompt_tokens\":1}} \\"},"usage":{"prompt_tokens":9,"completion_tokens":9}}],

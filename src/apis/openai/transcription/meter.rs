@@ -1,22 +1,22 @@
 //! Reads answers that are transcripts: JSON, plain text, or events.
 
-use bytes::Bytes;
-
 use super::ask::{bills_tokens, least_seconds};
 use super::usage;
 use crate::apis::event_meter::{EventMeter, EventReader, Verdict};
 use crate::apis::members::TopMembers;
 use crate::apis::pass_meter::reported_cost;
-use crate::apis::whole::WholeBody;
-use crate::apis::{Ask, Measured, Meter};
+use crate::apis::whole::{Whole, WholeBody, WholeReader};
+use crate::apis::{Ask, Measured};
 use crate::prices::Usage;
 
 /// An incomplete event that is longer is still kept: the last one has the whole text in it.
 const MAY_BE_LAST: usize = 1 << 20;
 
 /// Meters an answer in one piece.
-pub(super) struct WholeTranscript {
-    body: WholeBody,
+pub(super) type WholeTranscript = Whole<Transcript>;
+
+/// What is known before it comes.
+pub(super) struct Transcript {
     /// It is JSON. In plain text nothing is looked for: whoever speaks could have a usage written into it.
     is_json: bool,
     /// Billed by the token: seconds do not tell the cost then.
@@ -39,43 +39,23 @@ pub(super) struct Reader {
 
 impl WholeTranscript {
     pub(super) fn new(ask: &Ask) -> Self {
-        Self {
-            body: WholeBody::new(&["usage", "duration", "cost"]),
-            is_json: ask.asked_usage,
-            tokens: bills_tokens(&ask.model),
-            least_seconds: least_seconds(&ask.model),
-        }
+        let told = Transcript { is_json: ask.asked_usage, tokens: bills_tokens(&ask.model), least_seconds: least_seconds(&ask.model) };
+        Self::of(WholeBody::new(&["usage", "duration", "cost"]), told)
     }
 }
 
-impl Meter for WholeTranscript {
-    fn chunk(&mut self, chunk: Bytes, pass: &mut Vec<Bytes>) {
-        self.body.chunk(chunk, pass);
-    }
-
-    fn end(&mut self, _pass: &mut Vec<Bytes>) {
-        self.body.end();
-    }
-
-    fn terminal(&self) -> bool {
-        self.body.ended()
-    }
-
-    fn take_held(&mut self) -> Vec<Bytes> {
-        self.body.take_held()
-    }
-
-    fn measured(&self) -> Measured {
-        let member = |name| self.body.member(name).filter(|_| self.is_json);
+impl WholeReader for Transcript {
+    fn measured(&self, body: &WholeBody) -> Measured {
+        let member = |name| body.member(name).filter(|_| self.is_json);
         let reported = member("usage");
         let duration = member("duration").filter(|_| reported.is_none() && !self.tokens);
         let told = reported.map_or_else(|| duration.map(|raw| usage::duration(raw, self.least_seconds)), |raw| Some(usage::read(raw, self.least_seconds)));
         Measured {
             absurd: told == Some(None),
             usage: told.flatten(),
-            complete: if self.is_json { self.body.complete() } else { self.body.ended() },
+            complete: if self.is_json { body.complete() } else { body.ended() },
             // A token is at least a byte.
-            served_output: self.body.seen(),
+            served_output: body.seen(),
             reported_cost: member("cost").and_then(reported_cost),
             ..Measured::default()
         }

@@ -1,4 +1,7 @@
+use bytes::Bytes;
+
 use super::*;
+use crate::apis::Meter;
 use crate::apis::multipart::tests::headers;
 use crate::apis::{Operation, RequestView};
 use crate::prices::Unit;

@@ -1,6 +1,7 @@
 use bytes::Bytes;
 
 use super::*;
+use crate::apis::Meter;
 use crate::apis::multipart::tests::form;
 use crate::apis::recording::tests::wav;
 use crate::apis::{Operation, RequestView};
