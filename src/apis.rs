@@ -4,7 +4,7 @@
 //! consume) and makes the [`Meter`] that reads the provider's answer while it passes. Nothing here knows prices or balances, or
 //! speaks to anyone: bytes in, bytes and numbers out.
 
-use ::http::{HeaderMap, HeaderName, HeaderValue, Method};
+use ::http::{HeaderMap, Method};
 use bytes::Bytes;
 
 use crate::money::Usd;
@@ -16,6 +16,7 @@ mod ask;
 mod cohere;
 mod count;
 mod edenai;
+mod envelope;
 mod event_meter;
 mod gemini;
 pub mod http;
@@ -38,6 +39,7 @@ mod whole;
 
 pub use ask::{Ask, AskError, AskErrorKind, UnseenOutput};
 pub use count::CountCall;
+pub use envelope::Envelope;
 pub use models::ModelList;
 pub use refusal::{BudgetBody, Refusal, RefusalKind};
 pub use seal::{KeptId, Seal};
@@ -306,25 +308,8 @@ pub trait Api: std::fmt::Debug + Send + Sync + 'static {
     /// Whether a parameter of the query goes to the provider.
     fn passes_query(&self, parameter: &str) -> bool;
 
-    /// Puts the provider's key (the bare key, as it stands in the settings) where the API wants it.
-    fn put_key(&self, headers: &mut HeaderMap, key: &HeaderValue);
-
-    /// Whether a header of the request goes to the provider.
-    fn passes_request_header(&self, name: &HeaderName) -> bool;
-
-    /// Whether a header of the answer goes to the client.
-    fn passes_response_header(&self, name: &HeaderName) -> bool;
-
-    /// A refusal as JSON in the API's own shape.
-    fn refusal_body(&self, refusal: &Refusal, request_id: Option<&str>) -> Bytes;
-
-    /// A simulated error of the provider's, as JSON in its own shape.
-    fn problem_body(&self, problem: &Problem) -> Bytes;
-
-    /// What a stream says while there is nothing to say: whole, and without meaning to every client of the API. None where nothing is known to be.
-    fn keep_alive(&self) -> Option<&'static str> {
-        None
-    }
+    /// What stands around its operations.
+    fn envelope(&self) -> &'static Envelope;
 
     /// The API whose shapes a path below the mount takes, where it is not this one.
     fn at(&self, _path: &str) -> Option<&'static dyn Api> {
@@ -398,7 +383,7 @@ pub fn simulate(api: &dyn Api, operation: &dyn Operation, request: &RequestView<
 #[must_use]
 pub fn problem_answer(api: &dyn Api, problem: &Problem) -> Simulated {
     let status = ::http::StatusCode::from_u16(problem.status).unwrap_or(::http::StatusCode::INTERNAL_SERVER_ERROR);
-    Simulated { status, ..Simulated::json(api.problem_body(problem)) }
+    Simulated { status, ..Simulated::json(api.envelope().problem_body(problem)) }
 }
 
 // === impl NoOperation ===

@@ -4,15 +4,13 @@
 //! `meter_stream` and `meter_whole` read answers, `events` reads one event of a stream, `usage` maps what they report, `simulate` makes answers up,
 //! `refuse` shapes errors, `headers` lists what passes. What bounds a request, and what is refused because nothing does, is told in docs/anthropic.md.
 
-use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use http::{HeaderMap, HeaderValue, Method};
 
 use self::meter_stream::StreamMeter;
 use self::meter_whole::WholeMeter;
 use super::models::{ModelList, Models, model_in_path};
 use super::pass_meter::PassMeter;
-use super::read::put_key;
-use super::{Api, Ask, AskError, Billing, CountCall, Meter, NoOperation, Operation, Refusal, RequestView};
+use super::{Api, Ask, AskError, Billing, CountCall, Envelope, Meter, NoOperation, Operation, RequestView};
 use crate::sandbox::{Faults, Problem, Simulated};
 
 mod ask;
@@ -69,6 +67,18 @@ const NOT_YET: [(&str, &str); 17] = [
     ("tunnels", "tunnels"),
 ];
 
+/// What a stream says in the meantime: the API's own event for this (its guide "Streaming messages", on ping events).
+pub(super) const KEEP_ALIVE: &str = "event: ping\ndata: {\"type\": \"ping\"}\n\n";
+
+static ENVELOPE: Envelope = Envelope {
+    key: Some(headers::API_KEY),
+    request_header: headers::passes_request,
+    response_header: headers::passes_response,
+    refusal: refuse::body,
+    problem: simulate::problem_body,
+    keep_alive: Some(KEEP_ALIVE),
+};
+
 impl Api for Anthropic {
     fn name(&self) -> &'static str {
         "anthropic"
@@ -97,29 +107,8 @@ impl Api for Anthropic {
         matches!(parameter, "beta" | "limit" | "after_id" | "before_id")
     }
 
-    fn put_key(&self, headers: &mut HeaderMap, key: &HeaderValue) {
-        put_key(headers, headers::API_KEY, key);
-    }
-
-    fn passes_request_header(&self, name: &HeaderName) -> bool {
-        headers::passes_request(name)
-    }
-
-    fn passes_response_header(&self, name: &HeaderName) -> bool {
-        headers::passes_response(name)
-    }
-
-    fn refusal_body(&self, refusal: &Refusal, request_id: Option<&str>) -> Bytes {
-        refuse::body(refusal, request_id)
-    }
-
-    fn problem_body(&self, problem: &Problem) -> Bytes {
-        simulate::problem_body(problem)
-    }
-
-    /// The API's own event for this (its guide "Streaming messages", on ping events).
-    fn keep_alive(&self) -> Option<&'static str> {
-        Some("event: ping\ndata: {\"type\": \"ping\"}\n\n")
+    fn envelope(&self) -> &'static Envelope {
+        &ENVELOPE
     }
 
     fn is_spoken(&self, headers: &HeaderMap, _query: Option<&str>) -> bool {

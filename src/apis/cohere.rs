@@ -4,15 +4,13 @@
 //! `meter_whole` read answers, `events` reads one event of a stream, `usage` maps what they bill, `simulate` makes answers up, `headers` lists
 //! what passes. Errors have OpenAI's shape, whose `message` at the top is where Cohere's SDK looks. What bounds a request is told in docs/cohere.md.
 
-use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use http::{HeaderMap, Method};
 
 use self::meter_stream::StreamMeter;
 use self::meter_whole::WholeMeter;
 use super::models::{ModelList, Models, model_in_path};
 use super::pass_meter::PassMeter;
-use super::read::put_bearer;
-use super::{Api, Ask, AskError, Billing, Meter, NoOperation, Operation, Refusal, RequestView, openai};
+use super::{Api, Ask, AskError, Billing, Envelope, Meter, NoOperation, Operation, RequestView, openai};
 use crate::sandbox::{Faults, Problem, Simulated};
 
 mod ask;
@@ -66,6 +64,15 @@ const NOT_YET: [(&str, &str); 13] = [
     ("organizations", "the administration API"),
 ];
 
+static ENVELOPE: Envelope = Envelope {
+    key: None,
+    request_header: headers::passes_request,
+    response_header: headers::passes_response,
+    refusal: openai::refusal_body,
+    problem: simulate::problem_body,
+    keep_alive: Some(openai::COMMENT),
+};
+
 impl Api for Cohere {
     fn name(&self) -> &'static str {
         "cohere"
@@ -99,28 +106,8 @@ impl Api for Cohere {
         matches!(parameter, "page_size" | "page_token" | "endpoint" | "default_only")
     }
 
-    fn put_key(&self, headers: &mut HeaderMap, key: &HeaderValue) {
-        put_bearer(headers, key);
-    }
-
-    fn passes_request_header(&self, name: &HeaderName) -> bool {
-        headers::passes_request(name)
-    }
-
-    fn passes_response_header(&self, name: &HeaderName) -> bool {
-        headers::passes_response(name)
-    }
-
-    fn refusal_body(&self, refusal: &Refusal, request_id: Option<&str>) -> Bytes {
-        openai::refusal_body(refusal, request_id)
-    }
-
-    fn problem_body(&self, problem: &Problem) -> Bytes {
-        simulate::problem_body(problem)
-    }
-
-    fn keep_alive(&self) -> Option<&'static str> {
-        openai::OpenAi.keep_alive()
+    fn envelope(&self) -> &'static Envelope {
+        &ENVELOPE
     }
 
     /// All of Cohere's SDKs say which they are.

@@ -8,8 +8,7 @@
 //! Source: Eden AI's documentation of version 3 (its API reference; "Chat Completions", "Universal AI", "Webhooks", "Buying Credits"), read in November 2026,
 //! and the answers of the live service that the tests of LiteLLM's provider for it record.
 
-use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use http::Method;
 
 use self::catalog::{INFO, MODELS};
 use self::jobs::{BEGIN, POLL};
@@ -17,8 +16,7 @@ use self::messages::{COUNT_TOKENS, MESSAGES};
 use self::resold::{EDITS, IMAGES, RESPONSES, SPEECH, TRANSCRIPTIONS, without_llm};
 use self::universal::UNIVERSAL;
 use super::openai::{self, Shape, responses};
-use super::read::put_bearer;
-use super::{Api, Ask, AskError, Billing, Meter, NoOperation, Operation, Refusal, RequestView, Seller};
+use super::{Api, Ask, AskError, Billing, Envelope, Meter, NoOperation, Operation, RequestView, Seller};
 use crate::sandbox::{Faults, Problem, Simulated};
 
 mod ask;
@@ -66,6 +64,15 @@ const NOT_YET: [(&str, &str); 13] = [
     ("rerank", "reranking"),
 ];
 
+static ENVELOPE: Envelope = Envelope {
+    key: None,
+    request_header: headers::passes_request,
+    response_header: headers::passes_response,
+    refusal: openai::refusal_body,
+    problem: openai::problem_body,
+    keep_alive: Some(openai::COMMENT),
+};
+
 impl Api for EdenAi {
     fn name(&self) -> &'static str {
         "edenai"
@@ -108,28 +115,8 @@ impl Api for EdenAi {
         matches!(parameter, "format" | "beta") || responses::passes_query(parameter)
     }
 
-    fn put_key(&self, headers: &mut HeaderMap, key: &HeaderValue) {
-        put_bearer(headers, key);
-    }
-
-    fn passes_request_header(&self, name: &HeaderName) -> bool {
-        headers::passes_request(name)
-    }
-
-    fn passes_response_header(&self, name: &HeaderName) -> bool {
-        headers::passes_response(name)
-    }
-
-    fn refusal_body(&self, refusal: &Refusal, request_id: Option<&str>) -> Bytes {
-        openai::refusal_body(refusal, request_id)
-    }
-
-    fn problem_body(&self, problem: &Problem) -> Bytes {
-        openai::problem_body(problem)
-    }
-
-    fn keep_alive(&self) -> Option<&'static str> {
-        openai::OpenAi.keep_alive()
+    fn envelope(&self) -> &'static Envelope {
+        &ENVELOPE
     }
 
     fn at(&self, path: &str) -> Option<&'static dyn Api> {

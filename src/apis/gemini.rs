@@ -5,15 +5,14 @@
 //! what stands in them, `usage` maps what they report; `simulate` makes answers up, `refuse` shapes errors, `headers` lists what passes. What bounds a
 //! request, and what is refused because nothing does, is told in docs/gemini.md.
 
-use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use http::{HeaderMap, Method};
 
 use self::meter::{ListMeter, Reader, StreamMeter, WholeMeter};
 use self::path::{Call, Target};
 use super::models::ModelList;
 use super::pass_meter::PassMeter;
 use super::read;
-use super::{Api, Ask, AskError, Billing, CountCall, Meter, NoOperation, Operation, Refusal, RequestView, UnseenOutput};
+use super::{Api, Ask, AskError, Billing, CountCall, Envelope, Meter, NoOperation, Operation, RequestView, UnseenOutput};
 use crate::sandbox::{Faults, Problem, Simulated};
 
 mod answer;
@@ -72,6 +71,16 @@ const BATCH_EMBED: Embed = Embed { batch: true };
 const MODEL_LIST: Models = Models { list: true };
 const MODEL: Models = Models { list: false };
 
+/// What a stream says in the meantime is an empty line, which ends no event: its SDKs fail on comments.
+static ENVELOPE: Envelope = Envelope {
+    key: Some(headers::API_KEY),
+    request_header: headers::passes_request,
+    response_header: headers::passes_response,
+    refusal: refuse::body,
+    problem: simulate::problem_body,
+    keep_alive: Some("\n"),
+};
+
 impl Api for Gemini {
     fn name(&self) -> &'static str {
         "gemini"
@@ -99,29 +108,8 @@ impl Api for Gemini {
         matches!(parameter, "alt" | "pageSize" | "pageToken" | "page_size" | "page_token")
     }
 
-    fn put_key(&self, headers: &mut HeaderMap, key: &HeaderValue) {
-        read::put_key(headers, headers::API_KEY, key);
-    }
-
-    fn passes_request_header(&self, name: &HeaderName) -> bool {
-        headers::passes_request(name)
-    }
-
-    fn passes_response_header(&self, name: &HeaderName) -> bool {
-        headers::passes_response(name)
-    }
-
-    fn refusal_body(&self, refusal: &Refusal, request_id: Option<&str>) -> Bytes {
-        refuse::body(refusal, request_id)
-    }
-
-    fn problem_body(&self, problem: &Problem) -> Bytes {
-        simulate::problem_body(problem)
-    }
-
-    /// An empty line, which ends no event: its SDKs fail on comments.
-    fn keep_alive(&self) -> Option<&'static str> {
-        Some("\n")
+    fn envelope(&self) -> &'static Envelope {
+        &ENVELOPE
     }
 
     fn is_spoken(&self, headers: &HeaderMap, query: Option<&str>) -> bool {

@@ -1,12 +1,10 @@
 //! `api = "http"`: any other API, paid for by the call or by what its provider reports. Nothing of it is read but that report.
 
-use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use http::{HeaderName, HeaderValue, Method};
 use serde_json::json;
 
 use super::pass_meter::{self, PassMeter};
-use super::read::put_bearer;
-use super::{Api, Ask, AskError, Billing, Meter, NoOperation, Operation, Refusal, RequestView, UnseenOutput, openai};
+use super::{Api, Ask, AskError, Billing, Envelope, Meter, NoOperation, Operation, RequestView, UnseenOutput, openai};
 use crate::money::Usd;
 use crate::prices::Bound;
 use crate::sandbox::seed::Seed;
@@ -19,6 +17,30 @@ pub struct Http;
 /// Its one operation.
 #[derive(Clone, Copy, Debug)]
 struct Call;
+
+static ENVELOPE: Envelope = Envelope {
+    key: None,
+    request_header: |name| matches!(name.as_str(), "accept" | "accept-language" | "content-type" | "user-agent"),
+    response_header: passes_response,
+    refusal: openai::refusal_body,
+    problem: openai::problem_body,
+    keep_alive: None,
+};
+
+fn passes_response(name: &HeaderName) -> bool {
+    matches!(
+        name.as_str(),
+        "content-type"
+            | "content-disposition"
+            | "content-language"
+            | "cache-control"
+            | "etag"
+            | "last-modified"
+            | "request-id"
+            | "retry-after"
+            | "x-request-id"
+    )
+}
 
 impl Api for Http {
     fn name(&self) -> &'static str {
@@ -37,35 +59,8 @@ impl Api for Http {
         true
     }
 
-    fn put_key(&self, headers: &mut HeaderMap, key: &HeaderValue) {
-        put_bearer(headers, key);
-    }
-
-    fn passes_request_header(&self, name: &HeaderName) -> bool {
-        matches!(name.as_str(), "accept" | "accept-language" | "content-type" | "user-agent")
-    }
-
-    fn passes_response_header(&self, name: &HeaderName) -> bool {
-        matches!(
-            name.as_str(),
-            "content-type"
-                | "content-disposition"
-                | "content-language"
-                | "cache-control"
-                | "etag"
-                | "last-modified"
-                | "request-id"
-                | "retry-after"
-                | "x-request-id"
-        )
-    }
-
-    fn refusal_body(&self, refusal: &Refusal, request_id: Option<&str>) -> Bytes {
-        openai::refusal_body(refusal, request_id)
-    }
-
-    fn problem_body(&self, problem: &Problem) -> Bytes {
-        openai::problem_body(problem)
+    fn envelope(&self) -> &'static Envelope {
+        &ENVELOPE
     }
 
     fn has_operations(&self) -> bool {

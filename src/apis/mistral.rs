@@ -4,16 +4,14 @@
 //! here, one file a concern: `ocr` bounds documents by their pages, `meter_stream` ends a stream and finds the tier that was billed, `meter_whole`
 //! reads answers in one piece, `simulate` makes answers up. What bounds a request is told in docs/mistral.md.
 
-use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use http::Method;
 
 use self::fields::MISTRAL;
 use self::meter_stream::StreamMeter;
 use self::meter_whole::{Billed, WholeMeter};
 use super::models::{ModelList, Models, model_in_path};
 use super::openai::{self, Shape};
-use super::read::put_bearer;
-use super::{Api, Ask, AskError, Billing, Meter, NoOperation, Operation, Refusal, RequestView};
+use super::{Api, Ask, AskError, Billing, Envelope, Meter, NoOperation, Operation, RequestView};
 use crate::prices::Unit;
 use crate::sandbox::{Faults, Problem, Simulated};
 
@@ -69,6 +67,16 @@ const NOT_YET: [(&str, &str); 20] = [
     ("deployments", "deployments"),
 ];
 
+/// Mistral's SDKs take any JSON for a refusal, and show all of it.
+static ENVELOPE: Envelope = Envelope {
+    key: None,
+    request_header: openai::passes_request,
+    response_header: |name| name == "mistral-correlation-id" || openai::passes_response(name),
+    refusal: openai::refusal_body,
+    problem: simulate::problem_body,
+    keep_alive: Some(openai::COMMENT),
+};
+
 impl Api for Mistral {
     fn name(&self) -> &'static str {
         "mistral"
@@ -98,29 +106,8 @@ impl Api for Mistral {
         false
     }
 
-    fn put_key(&self, headers: &mut HeaderMap, key: &HeaderValue) {
-        put_bearer(headers, key);
-    }
-
-    fn passes_request_header(&self, name: &HeaderName) -> bool {
-        openai::passes_request(name)
-    }
-
-    fn passes_response_header(&self, name: &HeaderName) -> bool {
-        name == "mistral-correlation-id" || openai::passes_response(name)
-    }
-
-    /// Mistral's SDKs take any JSON, and show all of it.
-    fn refusal_body(&self, refusal: &Refusal, request_id: Option<&str>) -> Bytes {
-        openai::refusal_body(refusal, request_id)
-    }
-
-    fn problem_body(&self, problem: &Problem) -> Bytes {
-        simulate::problem_body(problem)
-    }
-
-    fn keep_alive(&self) -> Option<&'static str> {
-        openai::OpenAi.keep_alive()
+    fn envelope(&self) -> &'static Envelope {
+        &ENVELOPE
     }
 }
 

@@ -6,11 +6,10 @@
 //! `headers` lists what passes.
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use http::Method;
 
 use super::models::{ModelList, Models, model_in_path};
-use super::read::put_bearer;
-use super::{Api, Ask, AskError, Billing, Meter, NoOperation, Operation, Refusal, RequestView};
+use super::{Api, Ask, AskError, Billing, Envelope, Meter, NoOperation, Operation, RequestView};
 use crate::sandbox::{Faults, Problem, Simulated};
 
 mod answer;
@@ -93,6 +92,18 @@ const NOT_YET: [(&str, &str); 20] = [
     ("engines", "engines"),
 ];
 
+/// What a stream says in the meantime: a comment, which no SDK shows.
+pub(super) const COMMENT: &str = ": ping\n\n";
+
+static ENVELOPE: Envelope = Envelope {
+    key: None,
+    request_header: headers::passes_request,
+    response_header: headers::passes_response,
+    refusal: refuse::body,
+    problem: simulate::problem_body,
+    keep_alive: Some(COMMENT),
+};
+
 impl Api for OpenAi {
     fn name(&self) -> &'static str {
         "openai"
@@ -127,34 +138,13 @@ impl Api for OpenAi {
         parameter == "api-version" || responses::passes_query(parameter)
     }
 
-    fn put_key(&self, headers: &mut HeaderMap, key: &HeaderValue) {
-        put_bearer(headers, key);
-    }
-
-    fn passes_request_header(&self, name: &HeaderName) -> bool {
-        headers::passes_request(name)
-    }
-
-    fn passes_response_header(&self, name: &HeaderName) -> bool {
-        headers::passes_response(name)
-    }
-
-    fn refusal_body(&self, refusal: &Refusal, request_id: Option<&str>) -> Bytes {
-        refuse::body(refusal, request_id)
-    }
-
-    fn problem_body(&self, problem: &Problem) -> Bytes {
-        problem_body(problem)
+    fn envelope(&self) -> &'static Envelope {
+        &ENVELOPE
     }
 
     /// OpenRouter does.
     fn may_report_cost(&self) -> bool {
         true
-    }
-
-    /// A comment, which no SDK shows.
-    fn keep_alive(&self) -> Option<&'static str> {
-        Some(": ping\n\n")
     }
 }
 

@@ -1,7 +1,5 @@
 //! What every API reads and writes alike: the frame of a request's body, its plain members, what an event repeats.
 
-use http::{HeaderMap, HeaderName, HeaderValue, header};
-
 use super::AskError;
 use super::json::{Kind, Scanner, Text};
 
@@ -82,21 +80,5 @@ pub(super) fn remember(known: &mut Option<String>, said: Option<Text<'_>>) {
         && known.as_deref() != Some(said.as_ref())
     {
         *known = Some(said.into_owned());
-    }
-}
-
-/// Puts a key into a header of its own.
-pub(super) fn put_key(headers: &mut HeaderMap, name: HeaderName, key: &HeaderValue) {
-    let mut key = key.clone();
-    key.set_sensitive(true);
-    headers.insert(name, key);
-}
-
-/// Puts a key where `Authorization: Bearer` wants it.
-pub(super) fn put_bearer(headers: &mut HeaderMap, key: &HeaderValue) {
-    // A header value behind more letters is a header value: this cannot fail, and if it did, no key would be sent.
-    if let Ok(mut value) = HeaderValue::from_bytes(&[b"Bearer ", key.as_bytes()].concat()) {
-        value.set_sensitive(true);
-        headers.insert(header::AUTHORIZATION, value);
     }
 }

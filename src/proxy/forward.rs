@@ -161,7 +161,7 @@ async fn answer(head: Parts, mut exchange: Box<Exchange>, api: &'static dyn Api,
     let streamed = is_event_stream(&head.headers);
     exchange.begin_metering(&head);
     if streamed && head.status.is_success() {
-        exchange.keep_alive(api.keep_alive());
+        exchange.keep_alive(api.envelope().keep_alive());
     }
     if let Some(record) = exchange.record() {
         record.status(head.status.as_u16());
@@ -234,7 +234,7 @@ async fn list_models(
 fn passed_headers(head: &Parts, api: &'static dyn Api) -> HeaderMap {
     let mut headers = HeaderMap::with_capacity(head.headers.len() + 6);
     for (name, value) in &head.headers {
-        if api.passes_response_header(name) {
+        if api.envelope().passes_response_header(name) {
             headers.append(name, value.clone());
         }
     }

@@ -25,7 +25,7 @@ pub(super) fn refused(refused: Refused, mut record: Record) -> Response<Response
     let Refused { refusal, api, unread_body } = refused;
     record.outcome(refusal.code);
     record.status(refusal.status.as_u16());
-    let body: Bytes = api.refusal_body(&refusal, Some(&record.id().to_string()));
+    let body: Bytes = api.envelope().refusal_body(&refusal, Some(&record.id().to_string()));
     let mut response = Response::new(ResponseBody::whole(body));
     *response.status_mut() = refusal.status;
     let headers = response.headers_mut();

@@ -89,7 +89,7 @@ pub(super) fn request(quoted: &Quoted, request: &ClientRequest, body: Bytes) -> 
             Some(name) => {
                 request.headers_mut().insert(name, key.clone());
             }
-            None => quoted.api.put_key(request.headers_mut(), key),
+            None => quoted.api.envelope().put_key(request.headers_mut(), key),
         }
     }
     Ok(request)
@@ -108,7 +108,7 @@ fn passed_headers(quoted: &Quoted, headers: &HeaderMap) -> HeaderMap {
         |name: &HeaderName| name == AUTHORIZATION || matches!(name.as_str(), "x-api-key" | "api-key" | "x-goog-api-key" | "cookie" | "spendgate-simulate");
     let mut passed = HeaderMap::with_capacity(headers.len() + 2);
     for (name, value) in headers {
-        if !secret(name) && !named.contains(name) && quoted.api.passes_request_header(name) {
+        if !secret(name) && !named.contains(name) && quoted.api.envelope().passes_request_header(name) {
             passed.append(name, value.clone());
         }
     }

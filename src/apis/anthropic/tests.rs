@@ -3,7 +3,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use serde_json::Value;
 
 use super::*;
-use crate::apis::{BudgetBody, RefusalKind, named};
+use crate::apis::{BudgetBody, Refusal, RefusalKind, named};
 use crate::money::Usd;
 use crate::prices::Bound;
 
@@ -56,20 +56,20 @@ fn the_upstream_path_has_the_version_once() {
 fn headers_pass_by_the_lists() {
     let name = |name: &str| HeaderName::from_bytes(name.as_bytes()).unwrap();
     for passes in ["anthropic-version", "anthropic-beta", "content-type", "x-stainless-retry-count", "user-agent"] {
-        assert!(Anthropic.passes_request_header(&name(passes)), "{passes}");
+        assert!(Anthropic.envelope().passes_request_header(&name(passes)), "{passes}");
     }
     for stays in ["authorization", "x-api-key", "cookie", "idempotency-key", "anthropic-workspace-id", "anthropic-user-profile-id", "x-forwarded-for"] {
-        assert!(!Anthropic.passes_request_header(&name(stays)), "{stays}");
+        assert!(!Anthropic.envelope().passes_request_header(&name(stays)), "{stays}");
     }
     for passes in ["request-id", "content-type", "retry-after", "x-should-retry"] {
-        assert!(Anthropic.passes_response_header(&name(passes)), "{passes}");
+        assert!(Anthropic.envelope().passes_response_header(&name(passes)), "{passes}");
     }
     for stays in ["set-cookie", "location", "anthropic-organization-id", "anthropic-ratelimit-requests-remaining", "content-length"] {
-        assert!(!Anthropic.passes_response_header(&name(stays)), "{stays}");
+        assert!(!Anthropic.envelope().passes_response_header(&name(stays)), "{stays}");
     }
     let mut headers = HeaderMap::new();
     Anthropic.complete_headers(&mut headers);
-    Anthropic.put_key(&mut headers, &HeaderValue::from_static("sk-ant"));
+    Anthropic.envelope().put_key(&mut headers, &HeaderValue::from_static("sk-ant"));
     assert_eq!((&headers["anthropic-version"], &headers["x-api-key"]), (&HeaderValue::from_static("2023-06-01"), &HeaderValue::from_static("sk-ant")));
     assert!(headers["x-api-key"].is_sensitive());
     let mut newer = HeaderMap::from_iter([(headers::VERSION, HeaderValue::from_static("2026-10-21"))]);
@@ -87,11 +87,11 @@ fn errors_without_a_route_take_the_shape_that_the_headers_speak() {
 fn refusals_have_the_provider_s_shape() {
     let asked = Usd::from_nanos(400_000).unwrap();
     let budget = BudgetBody { scope: "token", name: "team".to_owned(), balance: Usd::ZERO, held: Usd::ZERO, asked, resets_at: None };
-    let body: Value = serde_json::from_slice(&Anthropic.refusal_body(&Refusal::budget_exhausted(budget), Some("r-1"))).unwrap();
+    let body: Value = serde_json::from_slice(&Anthropic.envelope().refusal_body(&Refusal::budget_exhausted(budget), Some("r-1"))).unwrap();
     assert_eq!((&body["type"], &body["error"]["type"], &body["request_id"]), (&"error".into(), &"billing_error".into(), &"r-1".into()));
     assert_eq!((&body["error"]["code"], &body["error"]["budget"]["asked"]), (&"budget_exhausted".into(), &"0.000400000".into()));
     for kind in RefusalKind::ALL {
-        let body: Value = serde_json::from_slice(&Anthropic.refusal_body(&Refusal::new(kind, "a\"\n"), None)).unwrap();
+        let body: Value = serde_json::from_slice(&Anthropic.envelope().refusal_body(&Refusal::new(kind, "a\"\n"), None)).unwrap();
         assert_eq!((&body["error"]["message"], &body["error"]["code"]), (&"a\"\n".into(), &kind.code().into()));
         let expected = match kind.status().as_u16() {
             401 => "authentication_error",
@@ -106,7 +106,7 @@ fn refusals_have_the_provider_s_shape() {
         assert_eq!(body["error"]["type"], expected, "{kind:?}");
     }
     let thread = Refusal { param: Some("thread".to_owned()), ..Refusal::new(RefusalKind::InvalidRequest, "no threads") };
-    let body: Value = serde_json::from_slice(&Anthropic.refusal_body(&thread, None)).unwrap();
+    let body: Value = serde_json::from_slice(&Anthropic.envelope().refusal_body(&thread, None)).unwrap();
     assert_eq!(body["error"]["details"], serde_json::json!({"error_code": "thread_unsupported_request", "unsupported": ["gateway"]}));
 }
 

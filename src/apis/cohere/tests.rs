@@ -1,3 +1,6 @@
+use bytes::Bytes;
+use http::{HeaderName, HeaderValue};
+
 use super::*;
 use crate::apis::named;
 
@@ -62,18 +65,18 @@ fn refuses_the_rest_and_says_why() {
 fn only_listed_headers_pass() {
     let name = HeaderName::from_static;
     for header in ["authorization", "cookie", "idempotency-key", "x-forwarded-for", "host", "accept-encoding"] {
-        assert!(!Cohere.passes_request_header(&name(header)), "{header}");
+        assert!(!Cohere.envelope().passes_request_header(&name(header)), "{header}");
     }
     for header in ["set-cookie", "location", "x-trial-endpoint-call-remaining", "x-ratelimit-reset", "server", "content-encoding"] {
-        assert!(!Cohere.passes_response_header(&name(header)), "{header}");
+        assert!(!Cohere.envelope().passes_response_header(&name(header)), "{header}");
     }
-    assert!(Cohere.passes_request_header(&name("x-client-name")) && Cohere.passes_request_header(&name("x-fern-sdk-version")));
+    assert!(Cohere.envelope().passes_request_header(&name("x-client-name")) && Cohere.envelope().passes_request_header(&name("x-fern-sdk-version")));
     assert!(Cohere.passes_query("page_token") && !Cohere.passes_query("key"));
     let mut headers = HeaderMap::new();
     assert!(!Cohere.is_spoken(&headers, None));
     headers.insert(headers::SDK_NAME, HeaderValue::from_static("cohere-ai"));
     assert!(Cohere.is_spoken(&headers, None));
-    Cohere.put_key(&mut headers, &HeaderValue::from_static("co-upstream"));
+    Cohere.envelope().put_key(&mut headers, &HeaderValue::from_static("co-upstream"));
     assert_eq!(headers["authorization"], "Bearer co-upstream");
 }
 

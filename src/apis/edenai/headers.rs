@@ -6,22 +6,22 @@ use crate::apis::{Api, anthropic, openai};
 
 /// Headers of a request in OpenAI's shapes that go to Eden AI.
 pub(super) fn passes_request(name: &HeaderName) -> bool {
-    is_own(name) || openai::OpenAi.passes_request_header(name)
+    is_own(name) || openai::OpenAi.envelope().passes_request_header(name)
 }
 
 /// Headers of an answer in OpenAI's shapes that go to the client.
 pub(super) fn passes_response(name: &HeaderName) -> bool {
-    tells(name) || openai::OpenAi.passes_response_header(name)
+    tells(name) || openai::OpenAi.envelope().passes_response_header(name)
 }
 
 /// Headers of a request in Anthropic's shapes that go to Eden AI.
 pub(super) fn passes_messages_request(name: &HeaderName) -> bool {
-    is_own(name) || anthropic::Anthropic.passes_request_header(name)
+    is_own(name) || anthropic::Anthropic.envelope().passes_request_header(name)
 }
 
 /// Headers of an answer in Anthropic's shapes that go to the client.
 pub(super) fn passes_messages_response(name: &HeaderName) -> bool {
-    tells(name) || anthropic::Anthropic.passes_response_header(name)
+    tells(name) || anthropic::Anthropic.envelope().passes_response_header(name)
 }
 
 /// How an answer tells who served it, how a request is tagged, and which conversation it belongs to.

@@ -1,13 +1,11 @@
 //! Anthropic's messages at Eden AI, for every model that it sells: `v1/messages` below the mount, as Anthropic's SDKs call it. An answer in one piece tells its
 //! cost; a stream does not, and is charged by its usage at the price book's price.
 
-use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use http::{HeaderMap, Method};
 
 use super::{EdenAi, fields, headers, simulate};
 use crate::apis::anthropic::{self, Anthropic};
-use crate::apis::read::put_bearer;
-use crate::apis::{Api, Ask, AskError, Billing, Meter, NoOperation, Operation, Refusal, RequestView, Seller};
+use crate::apis::{Api, Ask, AskError, Billing, Envelope, Meter, NoOperation, Operation, RequestView, Seller};
 use crate::sandbox::{Faults, Problem, Simulated};
 
 /// The part of Eden AI's API that takes Anthropic's shapes.
@@ -21,6 +19,15 @@ pub(super) struct Messages;
 /// `POST v1/messages/count_tokens`, which costs nothing.
 pub(super) const COUNT_TOKENS: anthropic::CountTokens = anthropic::CountTokens;
 pub(super) const MESSAGES: Messages = Messages;
+
+static ENVELOPE: Envelope = Envelope {
+    key: None,
+    request_header: headers::passes_messages_request,
+    response_header: headers::passes_messages_response,
+    refusal: |refusal, request_id| Anthropic.envelope().refusal_body(refusal, request_id),
+    problem: |problem| Anthropic.envelope().problem_body(problem),
+    keep_alive: Some(anthropic::KEEP_ALIVE),
+};
 
 impl Api for EdenMessages {
     fn name(&self) -> &'static str {
@@ -39,32 +46,12 @@ impl Api for EdenMessages {
         EdenAi.passes_query(parameter)
     }
 
-    fn put_key(&self, headers: &mut HeaderMap, key: &HeaderValue) {
-        put_bearer(headers, key);
-    }
-
-    fn passes_request_header(&self, name: &HeaderName) -> bool {
-        headers::passes_messages_request(name)
-    }
-
-    fn passes_response_header(&self, name: &HeaderName) -> bool {
-        headers::passes_messages_response(name)
-    }
-
-    fn refusal_body(&self, refusal: &Refusal, request_id: Option<&str>) -> Bytes {
-        Anthropic.refusal_body(refusal, request_id)
-    }
-
-    fn problem_body(&self, problem: &Problem) -> Bytes {
-        Anthropic.problem_body(problem)
+    fn envelope(&self) -> &'static Envelope {
+        &ENVELOPE
     }
 
     fn complete_headers(&self, headers: &mut HeaderMap) {
         Anthropic.complete_headers(headers);
-    }
-
-    fn keep_alive(&self) -> Option<&'static str> {
-        Anthropic.keep_alive()
     }
 
     fn sellers(&self) -> &'static [Seller] {

@@ -1,8 +1,9 @@
+use bytes::Bytes;
 use http::{HeaderMap, Method};
 use serde_json::{Value, json};
 
 use super::*;
-use crate::apis::{AskErrorKind, price};
+use crate::apis::{AskErrorKind, Refusal, price};
 use crate::prices::{PriceBook, Unit};
 
 fn ask(path: &str, body: &Value) -> Result<Ask, AskError> {
@@ -240,7 +241,7 @@ fn simulated_answers_tell_their_cost() {
 #[test]
 fn errors_have_the_shape_of_the_path() {
     let refusal = Refusal::route_not_found("no");
-    let shape = |api: &dyn Api| serde_json::from_slice::<Value>(&api.refusal_body(&refusal, None)).unwrap();
+    let shape = |api: &dyn Api| serde_json::from_slice::<Value>(&api.envelope().refusal_body(&refusal, None)).unwrap();
     assert_eq!(shape(EdenAi.at("v1/anything").unwrap())["type"], "error");
     assert_eq!(shape(&EdenAi)["error"]["code"], "route_not_found");
 }

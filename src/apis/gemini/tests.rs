@@ -1,7 +1,9 @@
+use bytes::Bytes;
+use http::{HeaderName, HeaderValue};
 use serde_json::Value;
 
 use super::*;
-use crate::apis::{BudgetBody, RefusalKind, named};
+use crate::apis::{BudgetBody, Refusal, RefusalKind, named};
 use crate::money::Usd;
 
 fn view<'a>(method: &'a Method, path: &'a str, query: Option<&'a str>, headers: &'a HeaderMap, body: &'a Bytes) -> RequestView<'a> {
@@ -72,20 +74,20 @@ fn the_upstream_path_has_the_client_s_version_once() {
 fn headers_and_the_query_pass_by_the_lists() {
     let name = |name: &str| HeaderName::from_bytes(name.as_bytes()).unwrap();
     for passes in ["content-type", "accept", "x-goog-api-client", "user-agent"] {
-        assert!(Gemini.passes_request_header(&name(passes)), "{passes}");
+        assert!(Gemini.envelope().passes_request_header(&name(passes)), "{passes}");
     }
     for stays in ["authorization", "x-goog-api-key", "cookie", "x-goog-user-project", "x-goog-fieldmask", "x-http-method-override", "x-server-timeout"] {
-        assert!(!Gemini.passes_request_header(&name(stays)), "{stays}");
+        assert!(!Gemini.envelope().passes_request_header(&name(stays)), "{stays}");
     }
     for stays in ["set-cookie", "location", "x-goog-upload-url", "content-length", "server"] {
-        assert!(!Gemini.passes_response_header(&name(stays)), "{stays}");
+        assert!(!Gemini.envelope().passes_response_header(&name(stays)), "{stays}");
     }
     for stays in ["key", "fields", "$fields", "$alt", "access_token", "prettyPrint", "uploadType"] {
         assert!(!Gemini.passes_query(stays), "{stays}");
     }
     assert!(Gemini.passes_query("alt") && Gemini.passes_query("pageToken"));
     let mut headers = HeaderMap::new();
-    Gemini.put_key(&mut headers, &HeaderValue::from_static("AIza"));
+    Gemini.envelope().put_key(&mut headers, &HeaderValue::from_static("AIza"));
     assert!(headers["x-goog-api-key"] == "AIza" && headers["x-goog-api-key"].is_sensitive());
 }
 
@@ -136,7 +138,7 @@ fn counting_tokens_is_free_and_reads_json() {
 fn refusals_have_the_provider_s_shape() {
     let asked = Usd::from_nanos(400_000).unwrap();
     let budget = BudgetBody { scope: "token", name: "team".to_owned(), balance: Usd::ZERO, held: Usd::ZERO, asked, resets_at: None };
-    let body: Value = serde_json::from_slice(&Gemini.refusal_body(&Refusal::budget_held(budget), Some("r-1"))).unwrap();
+    let body: Value = serde_json::from_slice(&Gemini.envelope().refusal_body(&Refusal::budget_held(budget), Some("r-1"))).unwrap();
     let error = &body["error"];
     assert_eq!((&error["code"], &error["status"]), (&429.into(), &"RESOURCE_EXHAUSTED".into()));
     let info = &error["details"][0];
@@ -147,7 +149,7 @@ fn refusals_have_the_provider_s_shape() {
     );
     assert_eq!(error["details"][1]["retryDelay"], "1s");
     for kind in RefusalKind::ALL {
-        let body: Value = serde_json::from_slice(&Gemini.refusal_body(&Refusal::new(kind, "a\"\n"), None)).unwrap();
+        let body: Value = serde_json::from_slice(&Gemini.envelope().refusal_body(&Refusal::new(kind, "a\"\n"), None)).unwrap();
         assert_eq!((&body["error"]["message"], &body["error"]["code"]), (&"a\"\n".into(), &kind.status().as_u16().into()));
         let expected = match kind.status().as_u16() {
             401 => "UNAUTHENTICATED",

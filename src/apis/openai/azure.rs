@@ -6,13 +6,13 @@
 //! Source: Microsoft's reference of the Azure OpenAI REST API, and the official SDK's `AzureOpenAI`.
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use http::{HeaderName, Method};
 use serde_json::{Map, Value};
 
 use super::{OpenAi, headers, refuse, responses, simulate};
-use crate::apis::read::{put_key, shown};
-use crate::apis::{Api, NoOperation, Operation, Refusal, RequestView};
-use crate::sandbox::{Faults, Problem};
+use crate::apis::read::shown;
+use crate::apis::{Api, Envelope, NoOperation, Operation, RequestView};
+use crate::sandbox::Faults;
 
 /// OpenAI's API as Azure serves it.
 #[derive(Clone, Copy, Debug)]
@@ -24,6 +24,15 @@ const OF_DEPLOYMENTS: [&str; 8] =
     ["chat/completions", "completions", "embeddings", "images/generations", "images/edits", "audio/speech", "audio/transcriptions", "audio/translations"];
 
 const API_KEY: HeaderName = HeaderName::from_static("api-key");
+
+static ENVELOPE: Envelope = Envelope {
+    key: Some(API_KEY),
+    request_header: headers::passes_request,
+    response_header: headers::passes_response,
+    refusal: refuse::body,
+    problem: simulate::problem_body,
+    keep_alive: Some(super::COMMENT),
+};
 
 impl Api for Azure {
     fn name(&self) -> &'static str {
@@ -57,28 +66,8 @@ impl Api for Azure {
         OpenAi.passes_query(parameter)
     }
 
-    fn put_key(&self, headers: &mut HeaderMap, key: &HeaderValue) {
-        put_key(headers, API_KEY, key);
-    }
-
-    fn passes_request_header(&self, name: &HeaderName) -> bool {
-        headers::passes_request(name)
-    }
-
-    fn passes_response_header(&self, name: &HeaderName) -> bool {
-        headers::passes_response(name)
-    }
-
-    fn refusal_body(&self, refusal: &Refusal, request_id: Option<&str>) -> Bytes {
-        refuse::body(refusal, request_id)
-    }
-
-    fn problem_body(&self, problem: &Problem) -> Bytes {
-        simulate::problem_body(problem)
-    }
-
-    fn keep_alive(&self) -> Option<&'static str> {
-        super::OpenAi.keep_alive()
+    fn envelope(&self) -> &'static Envelope {
+        &ENVELOPE
     }
 
     /// The official SDK did so before its second major version.

@@ -1,3 +1,5 @@
+use http::{HeaderMap, HeaderName, HeaderValue};
+
 use super::*;
 use crate::apis::named;
 
@@ -74,7 +76,7 @@ fn refuses_the_rest_and_says_why() {
 fn puts_its_key_where_it_belongs() {
     let mut headers = HeaderMap::new();
     headers.append("authorization", HeaderValue::from_static("Bearer sg_live_x"));
-    OpenAi.put_key(&mut headers, &HeaderValue::from_static("sk-upstream"));
+    OpenAi.envelope().put_key(&mut headers, &HeaderValue::from_static("sk-upstream"));
     assert_eq!(headers.get_all("authorization").iter().collect::<Vec<_>>(), ["Bearer sk-upstream"]);
     assert!(headers["authorization"].is_sensitive());
 }
@@ -97,7 +99,7 @@ fn passes_only_listed_headers() {
         "content-length",
         "connection",
     ] {
-        assert!(!OpenAi.passes_request_header(&name(header)), "{header}");
+        assert!(!OpenAi.envelope().passes_request_header(&name(header)), "{header}");
     }
     for header in [
         "set-cookie",
@@ -112,11 +114,11 @@ fn passes_only_listed_headers() {
         "server",
         "spendgate-cost",
     ] {
-        assert!(!OpenAi.passes_response_header(&name(header)), "{header}");
-        assert!(!crate::apis::http::Http.passes_response_header(&name(header)), "{header}");
+        assert!(!OpenAi.envelope().passes_response_header(&name(header)), "{header}");
+        assert!(!crate::apis::http::Http.envelope().passes_response_header(&name(header)), "{header}");
     }
-    assert!(OpenAi.passes_request_header(&name("content-type")) && OpenAi.passes_request_header(&name("x-stainless-lang")));
-    assert!(OpenAi.passes_response_header(&name("openai-processing-ms")) && OpenAi.passes_response_header(&name("x-request-id")));
+    assert!(OpenAi.envelope().passes_request_header(&name("content-type")) && OpenAi.envelope().passes_request_header(&name("x-stainless-lang")));
+    assert!(OpenAi.envelope().passes_response_header(&name("openai-processing-ms")) && OpenAi.envelope().passes_response_header(&name("x-request-id")));
 }
 
 #[test]

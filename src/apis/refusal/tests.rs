@@ -21,7 +21,7 @@ fn an_exhausted_budget_reads_as_documented() {
     let expected = format!(
         r#"{{"error":{{"message":"{message}","type":"insufficient_quota","param":null,"code":"budget_exhausted","budget":{budget}}},"message":"{message}","request_id":"r-1"}}"#
     );
-    assert_eq!(openai().refusal_body(&refusal, Some("r-1")), expected.as_bytes());
+    assert_eq!(openai().envelope().refusal_body(&refusal, Some("r-1")), expected.as_bytes());
 }
 
 #[test]
@@ -65,7 +65,7 @@ fn the_table_is_that_of_the_interface() {
 #[test]
 fn any_text_makes_valid_json() {
     let refusal = Refusal::model_not_priced("a\"\\\n\u{1}é😀");
-    let body: serde_json::Value = serde_json::from_slice(&openai().refusal_body(&refusal, None)).unwrap();
+    let body: serde_json::Value = serde_json::from_slice(&openai().envelope().refusal_body(&refusal, None)).unwrap();
     assert_eq!(body["error"]["message"], refusal.message);
     assert_eq!(body["message"], refusal.message);
     assert_eq!(body["error"]["param"], "model");

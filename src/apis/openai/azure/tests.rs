@@ -1,3 +1,5 @@
+use http::{HeaderMap, HeaderValue};
+
 use super::*;
 
 fn view<'a>(path: &'a str, headers: &'a HeaderMap, body: &'a Bytes) -> RequestView<'a> {
@@ -130,7 +132,7 @@ fn the_deployment_is_the_model_of_images_and_audio_too() {
 #[test]
 fn the_key_goes_where_azure_wants_it() {
     let mut headers = HeaderMap::new();
-    Azure.put_key(&mut headers, &HeaderValue::from_static("azure-key"));
+    Azure.envelope().put_key(&mut headers, &HeaderValue::from_static("azure-key"));
     assert_eq!((&headers["api-key"], headers.len()), (&HeaderValue::from_static("azure-key"), 1));
     assert!(headers["api-key"].is_sensitive());
     assert!(Azure.passes_query("api-version") && !Azure.passes_query("key"));
