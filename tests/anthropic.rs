@@ -52,23 +52,8 @@ fn refused(answer: Answer, status: u16, kind: &str, code: &str) -> Answer {
 async fn the_charge_is_what_the_provider_reports_streamed_or_not() {
     let provider = StandIn::start().await;
     let gateway = gateway(&provider).await;
-    let secret = gateway.tokens().with_budget("exact", "5.00").await;
     let hows = ["", "cached=5", "prompt=70 cached=30 written=40 hour=7", "split=1", "split=7 cached=2", "crlf", "crlf split=3"];
-    for (number, how) in hows.into_iter().enumerate() {
-        for stream in [false, true] {
-            let content = format!("exact {number} {stream} @{{tokens=12 {how}}}");
-            let body = if stream { streamed(&content, 100) } else { body(&content, 100) };
-            let answer = gateway.client().ask(send(&secret, &body)).await.expect(200);
-            let row = provider.row_with(&format!("exact {number} {stream} "));
-            assert_eq!(answer.body, row.sent, "{how}: every byte passes");
-            assert_eq!(row.body, body.to_string(), "{how}: and back");
-            assert_eq!(row.target, "/v1/messages");
-            if !stream {
-                assert_eq!(nanos(answer.header("spendgate-cost").unwrap()), row.consumed.cost, "{how}");
-            }
-        }
-        assert_eq!(gateway.tokens().settled("exact").await.spent, provider.cost(), "{how}");
-    }
+    promises::what_is_reported_is_charged(&provider, &gateway, ask, &hows, <[u8]>::to_vec).await;
     gateway.close().await;
 }
 

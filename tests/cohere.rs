@@ -2,7 +2,6 @@
 
 use serde_json::{Value, json};
 
-use crate::support::client::Failure;
 use crate::support::money::nanos;
 use crate::support::routes::{Routes, UPSTREAM_KEY};
 use crate::support::{Answer, Gateway, Request, Setup, StandIn, events, promises};
@@ -55,21 +54,8 @@ fn refused(answer: Answer, status: u16, code: &str) -> Answer {
 async fn what_is_billed_is_charged_streamed_or_not() {
     let provider = StandIn::start().await;
     let gateway = gateway(&provider).await;
-    let secret = gateway.tokens().with_budget("exact", "5.00").await;
-    for (number, how) in ["", "prompt=70", "split=1", "split=7", "crlf", "crlf split=3"].into_iter().enumerate() {
-        for stream in [false, true] {
-            let content = format!("exact {number} {stream} @{{tokens=12 {how}}}");
-            let body = if stream { streamed(&content, 100) } else { body(&content, 100) };
-            let answer = gateway.client().ask(send(&secret, &body)).await.expect(200);
-            let row = provider.row_with(&format!("exact {number} {stream} "));
-            assert_eq!(answer.body, row.sent, "{how}: every byte passes");
-            assert_eq!((row.body, row.target.as_str()), (body.to_string().into(), "/v2/chat"), "{how}: and back");
-            if !stream {
-                assert_eq!(nanos(answer.header("spendgate-cost").unwrap()), row.consumed.cost, "{how}");
-            }
-        }
-        assert_eq!(gateway.tokens().settled("exact").await.spent, provider.cost(), "{how}");
-    }
+    let hows = ["", "prompt=70", "split=1", "split=7", "crlf", "crlf split=3"];
+    promises::what_is_reported_is_charged(&provider, &gateway, ask, &hows, <[u8]>::to_vec).await;
     gateway.close().await;
 }
 
@@ -118,19 +104,9 @@ async fn the_charge_is_durable_when_the_client_has_seen_the_end() {
 async fn a_stream_that_breaks_off_costs_what_passed() {
     let provider = StandIn::start().await;
     let gateway = gateway(&provider).await;
-    for (name, how) in [("cut", "cut=10"), ("failed", "fail=10"), ("silent", "usage=none")] {
-        let secret = gateway.tokens().with_budget(name, "1.00").await;
-        let answer = gateway.client().try_ask(send(&secret, &streamed(&format!("{name} @{{tokens=20 {how}}}"), 100))).await;
-        match (name, answer) {
-            ("failed", Ok(answer)) => assert!(events::split(&answer.body).last().unwrap().contains("\"ERROR\""), "{}", answer.text()),
-            ("silent", Ok(_)) | ("cut", Err(Failure::Cut { .. })) => {}
-            (_, answer) => panic!("{name}: {answer:?}"),
-        }
-        let served = provider.row_with(&format!("{name} ")).consumed.cost;
-        let spent = gateway.tokens().settled(name).await.spent;
-        // The input by its bytes and what is added to every request, the output by its bytes.
-        assert!((served..served * 6 + 300 * 2_500).contains(&spent), "{name}: {spent} for {served}");
-    }
+    let failed = |answer: &Answer| assert!(events::split(&answer.body).last().unwrap().contains("\"ERROR\""), "{}", answer.text());
+    // The input by its bytes and what is added to every request, the output by its bytes.
+    promises::what_breaks_off_costs_what_passed(&provider, &gateway, ask, 10, failed, |served| served..served * 6 + 300 * 2_500).await;
     gateway.close().await;
 }
 

@@ -2,10 +2,9 @@
 
 use serde_json::{Value, json};
 
-use crate::support::client::Failure;
 use crate::support::money::nanos;
 use crate::support::routes::{Routes, UPSTREAM_KEY};
-use crate::support::{Gateway, Request, Setup, StandIn, events, promises};
+use crate::support::{Answer, Gateway, Request, Setup, StandIn, events, promises};
 
 /// $0.15 a million input tokens, $0.015 from the cache, $0.60 output.
 const MODEL: &str = "mistral-small-2603";
@@ -41,18 +40,8 @@ fn ask(secret: &str, content: &str, stream: bool, limit: u64) -> Request {
 async fn the_charge_is_what_the_provider_reports_streamed_or_not() {
     let provider = StandIn::start().await;
     let gateway = gateway(&provider).await;
-    let secret = gateway.tokens().with_budget("exact", "5.00").await;
-    for (number, how) in ["", "prompt=70 cached=30", "split=1", "split=7 cached=2", "crlf", "crlf split=3"].into_iter().enumerate() {
-        for stream in [false, true] {
-            let content = format!("exact {number} {stream} @{{tokens=12 {how}}}");
-            let body = if stream { streamed(&content, 100) } else { body(&content, 100) };
-            let answer = gateway.client().ask(send(&secret, &body)).await.expect(200);
-            let row = provider.row_with(&format!("exact {number} {stream} "));
-            assert_eq!(answer.body, row.sent, "{how}: every byte passes, and no usage is hidden");
-            assert_eq!((row.body, row.target.as_str()), (body.to_string().into(), CHAT), "{how}: and nothing is asked for that the API does not know");
-        }
-        assert_eq!(gateway.tokens().settled("exact").await.spent, provider.cost(), "{how}");
-    }
+    let hows = ["", "prompt=70 cached=30", "split=1", "split=7 cached=2", "crlf", "crlf split=3"];
+    promises::what_is_reported_is_charged(&provider, &gateway, ask, &hows, <[u8]>::to_vec).await;
     gateway.close().await;
 }
 
@@ -99,18 +88,8 @@ async fn code_embeddings_audio_and_pages_cost_what_they_report() {
 async fn a_stream_that_breaks_off_costs_what_passed() {
     let provider = StandIn::start().await;
     let gateway = gateway(&provider).await;
-    for (name, how) in [("cut", "cut=10"), ("failed", "fail=10"), ("silent", "usage=none")] {
-        let secret = gateway.tokens().with_budget(name, "1.00").await;
-        let answer = gateway.client().try_ask(send(&secret, &streamed(&format!("{name} @{{tokens=20 {how}}}"), 100))).await;
-        match (name, answer) {
-            ("failed", Ok(answer)) => assert!(!answer.text().contains("[DONE]"), "never ended cleanly"),
-            ("silent", Ok(_)) | ("cut", Err(Failure::Cut { .. })) => {}
-            (_, answer) => panic!("{name}: {answer:?}"),
-        }
-        let served = provider.row_with(&format!("{name} ")).consumed.cost;
-        let spent = gateway.tokens().settled(name).await.spent;
-        assert!((served..served * 8 + 1_200 * 150).contains(&spent), "{name}: {spent} for {served}");
-    }
+    let failed = |answer: &Answer| assert!(!answer.text().contains("[DONE]"), "never ended cleanly");
+    promises::what_breaks_off_costs_what_passed(&provider, &gateway, ask, 10, failed, |served| served..served * 8 + 1_200 * 150).await;
     for (number, (usage, stream)) in [("negative", false), ("absurd", true)].into_iter().enumerate() {
         let name = format!("odd-{number}");
         let secret = gateway.tokens().with_budget(&name, "1.00").await;

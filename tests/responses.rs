@@ -3,7 +3,6 @@
 use serde_json::{Value, json};
 
 use crate::support::asks::MODEL;
-use crate::support::client::Failure;
 use crate::support::money::nanos;
 use crate::support::routes::Routes;
 use crate::support::{Answer, Client, Gateway, Request, Setup, StandIn, events, promises};
@@ -57,25 +56,13 @@ fn id(answer: &Answer) -> String {
 async fn the_charge_is_what_the_provider_reports_streamed_or_not() {
     let provider = StandIn::start().await;
     let gateway = gateway(&provider).await;
-    let secret = gateway.tokens().with_budget("exact", "5.00").await;
     let hows = ["", "cached=5", "prompt=70 cached=30", "split=1", "split=7 cached=2", "crlf", "crlf split=3", "tokens=0"];
-    for (number, how) in hows.into_iter().enumerate() {
-        for stream in [false, true] {
-            let content = format!("exact {number} {stream} @{{tokens=12 {how}}}");
-            let body = if stream { streamed(&content, 100) } else { body(&content, 100) };
-            let answer = gateway.client().ask(send(&secret, &body)).await.expect(200);
-            let row = provider.row_with(&format!("exact {number} {stream} "));
-            let (plain, seals) = unsealed(&answer.body);
-            assert_eq!(plain.as_bytes(), row.sent, "{how}: every byte passes, but for the seals");
-            assert!(seals >= 2, "{how}: {seals}");
-            assert_eq!(row.body, body.to_string(), "{how}: and back");
-            assert_eq!(row.target, RESPONSES);
-            if !stream {
-                assert_eq!(nanos(answer.header("spendgate-cost").unwrap()), row.consumed.cost, "{how}");
-            }
-        }
-        assert_eq!(gateway.tokens().settled("exact").await.spent, provider.cost(), "{how}");
-    }
+    let plain = |answer: &[u8]| {
+        let (plain, seals) = unsealed(answer);
+        assert!(seals >= 2, "{seals} seals");
+        plain.into_bytes()
+    };
+    promises::what_is_reported_is_charged(&provider, &gateway, ask, &hows, plain).await;
     gateway.close().await;
 }
 
@@ -209,24 +196,12 @@ async fn the_charge_is_durable_when_the_client_has_seen_the_end() {
 async fn a_stream_that_breaks_off_costs_what_passed() {
     let provider = StandIn::start().await;
     let gateway = gateway(&provider).await;
-    for (name, how) in [("cut", "cut=14"), ("failed", "fail=14"), ("silent", "usage=none")] {
-        let secret = gateway.tokens().with_budget(name, "1.00").await;
-        let answer = gateway.client().try_ask(send(&secret, &streamed(&format!("{name} @{{tokens=20 {how}}}"), 100))).await;
-        match (name, answer) {
-            ("failed", Ok(answer)) => {
-                let seen = events::split(&answer.body);
-                assert!(seen.last().unwrap().starts_with("event: error"), "{seen:?}");
-                assert!(!answer.text().contains("response.completed"), "never ended cleanly");
-            }
-            ("silent", Ok(_)) | (_, Err(Failure::Cut { .. })) => {}
-            (_, answer) => panic!("{name}: {answer:?}"),
-        }
-        let served = provider.row_with(&format!("{name} ")).consumed.cost;
-        let spent = gateway.tokens().settled(name).await.spent;
-        assert!((served..served + 500 * 150 + 20 * 6 * 600).contains(&spent), "{name}: {spent} for {served}");
-    }
-    let metrics = gateway.metrics().await;
-    assert!(metrics.contains("spendgate_estimated_charges_total{account=\"default\",token=\"cut\"} 1"), "{metrics}");
+    let failed = |answer: &Answer| {
+        let seen = events::split(&answer.body);
+        assert!(seen.last().unwrap().starts_with("event: error"), "{seen:?}");
+        assert!(!answer.text().contains("response.completed"), "never ended cleanly");
+    };
+    promises::what_breaks_off_costs_what_passed(&provider, &gateway, ask, 14, failed, |served| served..served + 500 * 150 + 20 * 6 * 600).await;
     gateway.close().await;
 }
 

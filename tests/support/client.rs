@@ -24,9 +24,9 @@ pub(crate) struct Client {
 #[derive(Clone, Debug)]
 pub(crate) struct Request {
     method: Method,
-    path: String,
+    pub(crate) path: String,
     headers: Vec<(String, String)>,
-    body: Bytes,
+    pub(crate) body: Bytes,
 }
 
 /// A whole answer.
