@@ -21,7 +21,7 @@
 //!
 //! | setting | default (quick) | what |
 //! |---|---|---|
-//! | `SPENDGATE_LOAD_SUBJECTS` | all | of `direct,nginx,haproxy,bare,bare-evalsha,embedded,redis` |
+//! | `SPENDGATE_LOAD_SUBJECTS` | all | of `direct,nginx,haproxy,bare,bare-evalsha,embedded,redis,redis-leases` |
 //! | `SPENDGATE_LOAD_LOADS` | all | of the loads above |
 //! | `SPENDGATE_LOAD_RUNS` | 3 (1) | runs over each, in turn |
 //! | `SPENDGATE_LOAD_SECONDS` | 3 (0.5) | of a load that saturates |
