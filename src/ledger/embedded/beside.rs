@@ -19,6 +19,8 @@ const BATCH: usize = 128;
 const SLOW: Duration = Duration::from_millis(20);
 /// for so long.
 const PAUSE: Duration = Duration::from_secs(1);
+/// And so long where the file is locked: mostly for a checkpoint of our own.
+const LOCKED: Duration = Duration::from_millis(10);
 
 /// Stands by as long as it lives.
 struct Present(Arc<Queue>);
@@ -68,7 +70,9 @@ fn batch(shared: &Shared, queue: &Queue) -> bool {
         return true;
     }
     let began = Instant::now();
-    if !writer.batch_at_once() || began.elapsed() > SLOW {
+    if !writer.batch_at_once() {
+        queue.want_thread(LOCKED);
+    } else if began.elapsed() > SLOW {
         queue.want_thread(PAUSE);
     } else if more {
         queue.want_task();

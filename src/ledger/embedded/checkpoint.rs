@@ -1,8 +1,9 @@
 //! Moves what is in the write-ahead log to the file itself, on a thread and a connection of its own: it waits for the disk, and the writer
 //! must not.
 //!
-//! The passive form never stops a writer. The log begins anew when all of it has been moved; under load that can take until the writer's
-//! own checkpoint, which by then has little left to move.
+//! The passive form never stops a writer. But the log begins anew only when all of it has been moved, and under load there is always something new. So
+//! where the log has grown long, the little that is left is moved while no writer writes. The task beside the writer's thread leaves its jobs to the
+//! thread meanwhile, and goes on with everything else.
 
 use std::path::Path;
 use std::sync::mpsc::{self, RecvTimeoutError};
@@ -15,8 +16,12 @@ use crate::ledger::types::LedgerError;
 
 /// How often the log is moved.
 const EVERY: Duration = Duration::from_millis(500);
-/// Pages of the log (4 KiB each) after which the writer moves what is left of it itself.
-pub(super) const WRITERS_OWN: u32 = 16_384;
+/// Pages of the log (4 KiB each) after which writers are stopped for a moment, so that it can begin anew.
+const LONG: i64 = 8_192;
+/// Pages of the log after which the writer moves what is left of it itself: where the thread did not come to it.
+pub(super) const WRITERS_OWN: u32 = 32_768;
+/// How long the thread waits for a writer to end its transaction. Readers of old pages are not waited for longer either: writers are stopped meanwhile.
+const PATIENCE: Duration = Duration::from_millis(20);
 
 /// The thread. Dropping this ends it, and waits for it.
 pub(super) struct Checkpointer {
@@ -30,11 +35,11 @@ impl Checkpointer {
     pub(super) fn start(path: &Path) -> Result<Self, LedgerError> {
         let unavailable = |what: &dyn std::fmt::Display| LedgerError::Unavailable(format!("cannot start the checkpoint thread: {what}"));
         let connection = Connection::open(path).map_err(|error| unavailable(&error))?;
+        connection.busy_timeout(PATIENCE).map_err(|error| unavailable(&error))?;
         let (stop, stopped) = mpsc::channel::<()>();
         let run = move || {
             while stopped.recv_timeout(EVERY) == Err(RecvTimeoutError::Timeout) {
-                // Where it cannot run now, it will the next time.
-                let _ = connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()));
+                move_log(&connection);
             }
         };
         let thread = std::thread::Builder::new().name("spendgate-checkpoint".to_owned()).spawn(run).map_err(|error| unavailable(&error))?;
@@ -48,5 +53,13 @@ impl Drop for Checkpointer {
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }
+    }
+}
+
+/// Moves what can be moved, and all of it where the log is long. What cannot be moved now will be the next time.
+fn move_log(connection: &Connection) {
+    let moved = |mode: &str| connection.query_row(&format!("PRAGMA wal_checkpoint({mode})"), [], |row| Ok((row.get::<_, i64>(1)?, row.get::<_, i64>(2)?)));
+    if moved("PASSIVE").is_ok_and(|(logged, moved)| logged > LONG && moved < logged) {
+        let _ = moved("FULL");
     }
 }
