@@ -33,6 +33,7 @@ mod trim;
 mod trouble;
 mod writer;
 
+pub(super) use checkpoint::Pause;
 pub(super) use clock::Clock;
 pub(super) use schema::{check_version, fault};
 pub(super) use store::Store;

@@ -94,11 +94,12 @@ pub(super) struct Tuning {
     pub(super) clock: Arc<Clock>,
     pub(super) tick: Duration,
     pub(super) busy: Duration,
+    pub(super) pause: embedded::Pause,
 }
 
 impl Default for Tuning {
     fn default() -> Self {
-        Self { clock: Arc::new(Clock::new()), tick: TICK, busy: BUSY }
+        Self { clock: Arc::new(Clock::new()), tick: TICK, busy: BUSY, pause: embedded::Pause::default() }
     }
 }
 
@@ -163,6 +164,7 @@ impl Ledger {
                     clock: Arc::clone(&tuning.clock),
                     tick: tuning.tick,
                     busy: tuning.busy,
+                    pause: tuning.pause,
                 })?;
                 (Store::Embedded(store), settler)
             }

@@ -39,7 +39,7 @@ fn file(options: &LedgerOptions) -> &Path {
 
 /// A ledger that expires nothing by itself: time stands still.
 fn open(options: LedgerOptions, clock: &Arc<Clock>) -> Ledger {
-    let tuning = Tuning { clock: Arc::clone(clock), tick: Duration::from_secs(3600), busy: Duration::from_millis(50) };
+    let tuning = Tuning { clock: Arc::clone(clock), tick: Duration::from_secs(3600), busy: Duration::from_millis(50), ..Tuning::default() };
     Ledger::open_tuned(options, tuning).unwrap()
 }
 

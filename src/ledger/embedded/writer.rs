@@ -15,7 +15,7 @@ use rusqlite::Connection;
 use tokio::sync::watch;
 
 use super::beside;
-use super::checkpoint::{self, Checkpointer};
+use super::checkpoint::{self, Checkpointer, Pause};
 use super::clock::Clock;
 use super::directory::Directory;
 use super::job::{Admitting, Finish, Job};
@@ -62,6 +62,8 @@ pub(crate) struct Settings {
     pub(crate) tick: Duration,
     /// How long a commit waits for somebody else's lock on the file.
     pub(crate) busy: Duration,
+    /// Who writes while nobody else may: a checkpoint, or the thread.
+    pub(crate) pause: Pause,
 }
 
 /// Opens the file, reads it, and starts the writer. The receiver ends when the writer has ended and the lock is free.
@@ -74,7 +76,7 @@ pub(crate) fn start(settings: Settings, directory: Arc<Directory>, queue: Arc<Qu
     refuse_unfinished_import(&settings.path)?;
     let mut connection = connect(&settings)?;
     prepare(&mut connection)?;
-    let checkpointer = Checkpointer::start(&settings.path)?;
+    let checkpointer = Checkpointer::start(&settings.path, settings.pause.clone())?;
     let Loaded { state, next_seq, newest } = load(&mut connection, settings.zone.clone())?;
     if let Some(newest) = newest {
         settings.clock.not_before(newest);
@@ -159,8 +161,11 @@ fn run(shared: &Shared, queue: &Queue) {
         let Some(writer) = shared.as_mut() else { return };
         writer.jobs.extend(writer.carried.drain(..));
         let open = queue.drain(&mut writer.jobs, BATCH);
+        let pause = writer.settings.pause.clone();
+        let held = pause.hold();
         let written = writer.batch(true);
         writer.trim();
+        drop(held);
         let carried = writer.carried.len();
         patience = if writer.more_due || carried > 0 { Duration::ZERO } else { writer.settings.tick };
         drop(shared);

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use rusqlite::Connection;
 
 use super::{admit, audited, figures, file, open, options, request, start, token};
+use crate::ledger::embedded::checkpoint::Pause;
 use crate::ledger::embedded::clock::Clock;
 use crate::ledger::handle::Tuning;
 use crate::ledger::rules::tests::script::{ACCOUNT, label, usd};
@@ -200,7 +201,7 @@ fn many_tokens_open() {
 async fn a_lock_of_somebody_else_is_waited_for_and_refuses_nobody() {
     let folder = tempfile::tempdir().unwrap();
     let options = options(folder.path());
-    let tuning = Tuning { clock: Arc::new(Clock::manual(start())), tick: Duration::from_secs(3600), busy: Duration::from_secs(30) };
+    let tuning = Tuning { clock: Arc::new(Clock::manual(start())), tick: Duration::from_secs(3600), busy: Duration::from_secs(30), ..Tuning::default() };
     let ledger = Ledger::open_tuned(options.clone(), tuning).unwrap();
     let (token, secret) = token(&ledger, "a", Some(100)).await;
     let other = Connection::open(file(&options)).unwrap();
@@ -211,4 +212,44 @@ async fn a_lock_of_somebody_else_is_waited_for_and_refuses_nobody() {
     other.execute_batch("ROLLBACK").unwrap();
     assert!(matches!(admission.await.unwrap(), Admission::Granted(_)));
     ledger.close().await;
+}
+
+/// On the runtime that serves, with the task beside the thread, and on one without it.
+async fn waits_out_a_checkpoint() {
+    let folder = tempfile::tempdir().unwrap();
+    let options = options(folder.path());
+    let pause = Pause::default();
+    let clock = Arc::new(Clock::manual(start()));
+    let tuning = Tuning { clock, tick: Duration::from_secs(3600), busy: Duration::ZERO, pause: pause.clone() };
+    let ledger = Ledger::open_tuned(options.clone(), tuning).unwrap();
+    let (token, secret) = token(&ledger, "a", Some(100)).await;
+    let checkpoint = Connection::open(file(&options)).unwrap();
+    let (stopped, writers_are_stopped) = tokio::sync::oneshot::channel();
+    let (end, ends) = std::sync::mpsc::channel::<()>();
+    let thread = std::thread::spawn(move || {
+        let held = pause.hold();
+        checkpoint.execute_batch("BEGIN IMMEDIATE").unwrap();
+        stopped.send(()).unwrap();
+        ends.recv().unwrap();
+        checkpoint.execute_batch("ROLLBACK").unwrap();
+        drop(held);
+    });
+    writers_are_stopped.await.unwrap();
+    let mut admission = Box::pin(ledger.admit(request(&token, &secret, 10, 10)));
+    // Whoever does not wait is refused at once.
+    assert!(tokio::time::timeout(Duration::from_millis(300), &mut admission).await.is_err(), "it waits for the checkpoint");
+    end.send(()).unwrap();
+    assert!(matches!(admission.await.unwrap(), Admission::Granted(_)));
+    thread.join().unwrap();
+    ledger.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_checkpoint_that_takes_longer_than_any_lock_refuses_nobody() {
+    waits_out_a_checkpoint().await;
+}
+
+#[tokio::test]
+async fn a_checkpoint_that_takes_longer_than_any_lock_refuses_nobody_by_the_thread_alone() {
+    waits_out_a_checkpoint().await;
 }
