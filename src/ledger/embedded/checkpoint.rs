@@ -72,9 +72,10 @@ impl Drop for Checkpointer {
 
 /// Moves what can be moved, and all of it where the log is long. What cannot be moved now will be the next time.
 fn move_log(connection: &Connection, pause: &Pause) {
-    let moved = |mode: &str| connection.query_row(&format!("PRAGMA wal_checkpoint({mode})"), [], |row| Ok((row.get::<_, i64>(1)?, row.get::<_, i64>(2)?)));
-    if moved("PASSIVE").is_ok_and(|(logged, moved)| logged > LONG && moved < logged) {
+    // The length as it was at the beginning: what was written meanwhile is not in it.
+    let length = |mode: &str| connection.query_row(&format!("PRAGMA wal_checkpoint({mode})"), [], |row| row.get::<_, i64>(1));
+    if length("PASSIVE").is_ok_and(|length| length > LONG) {
         let _held = pause.hold();
-        let _ = moved("FULL");
+        let _ = length("FULL");
     }
 }
