@@ -35,7 +35,8 @@ async fn without_a_replica(how: Gone, leases: bool) {
     let primary = Server::start().await;
     let mut replica = Server::with(&format!("replicaof 127.0.0.1 {}\n", primary.address().port())).await;
     in_step(&replica).await;
-    let setting = |setup: crate::support::Setup| setup.env("SPENDGATE_REDIS_WAIT", "1").leases(leases);
+    // Longer than there is no replica, however slow the machine: a hold whose lease ends meanwhile is charged by that, and corrected when its end is told.
+    let setting = |setup: crate::support::Setup| setup.env("SPENDGATE_REDIS_WAIT", "1").env("SPENDGATE_LEASE", "60s").leases(leases);
     let fleet = Fleet::start(Store::Single(primary), 2, &provider, setting).await;
     let secret = fleet.tokens().with_budget("waits", "1.00").await;
     // What a client saw the end of is on the replica.
